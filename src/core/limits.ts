@@ -1,0 +1,31 @@
+/** Every bound in the house, by name. Each is a setting (`--limit name=value`); these are the defaults. */
+export const DEFAULT_LIMITS = {
+  /** JSON bodies, after inflation. */
+  bodyBytes: 16 * 1024 * 1024,
+  artifactBytes: 512 * 1024 * 1024,
+  bulkLineBytes: 64 * 1024 * 1024,
+  instances: 4_096,
+  jsonDepth: 32,
+  headerBytes: 16 * 1024,
+  versionsPerModel: 100,
+  /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
+  workerQueueRequests: 4_096,
+  workerQueueBytes: 64 * 1024 * 1024,
+  /** The longest and the default deadline of a prediction. */
+  deadlineMs: 60_000,
+  defaultDeadlineMs: 5_000,
+  /** How long a client may take to send a whole body (an artifact or bulk stream: between two chunks). */
+  bodyTimeoutMs: 30_000,
+  /** Bulk lines under way at once; bounds memory whatever the stream's length. */
+  bulkInFlight: 64,
+  bulkInFlightBytes: 256 * 1024 * 1024,
+  /** One admission test, and what its process may grow by. */
+  admissionMs: 30_000,
+  admissionBytes: 2 * 1024 * 1024 * 1024,
+  /** Warming a version on the copies of the one that it replaces. */
+  warmMs: 10_000,
+  /** How long a stopping process lets work under way finish. */
+  drainMs: 30_000,
+} as const satisfies Record<string, number>;
+
+export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };

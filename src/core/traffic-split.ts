@@ -1,0 +1,28 @@
+/** Which versions of a model serve, and how requests part between them. */
+export interface TrafficShare {
+  readonly version: string;
+  /** 0 to 100; fractions allowed. */
+  readonly percent: number;
+}
+
+export interface Traffic {
+  readonly stable?: string;
+  readonly canary?: TrafficShare;
+  readonly shadow?: TrafficShare;
+}
+
+/**
+ * The version for one request. `point` in [0, 1) comes from a hash of the routing key (sticky) or from chance;
+ * the canary takes the points below its share, so that growing the share only ever moves requests to it.
+ */
+export function chooseVersion(traffic: Traffic, point: number): string | undefined {
+  const { canary } = traffic;
+  if (canary !== undefined && point * 100 < canary.percent) return canary.version;
+  return traffic.stable;
+}
+
+export function isInTraffic(traffic: Traffic, version: string): boolean {
+  return (
+    traffic.stable === version || traffic.canary?.version === version || traffic.shadow?.version === version
+  );
+}

@@ -1,0 +1,161 @@
+import type { ErrorCode } from '../../core/errors.ts';
+import type { Digest } from '../../core/ids.ts';
+import type { Traffic } from '../../core/traffic-split.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import type { ServingSpec } from '../../model/serving-spec.ts';
+
+/**
+ * What is registered and which version serves. Every change commits atomically with the next revision and an
+ * entry in the change log. Reads see everything acknowledged before. Unreachable or full: STORE_UNAVAILABLE.
+ */
+export interface Registry {
+  revision(): Promise<number>;
+
+  /** Registers versions, each on its own terms, in one commit: one outcome a registration, in order. */
+  register(registrations: readonly Registration[]): Promise<RegisterOutcome[]>;
+  version(tenant: string, model: string, version: string): Promise<VersionRecord | undefined>;
+  /** Several at once, in order: what bulk registration looks up before it admits anything. */
+  versions(ids: readonly VersionId[]): Promise<(VersionRecord | undefined)[]>;
+  /** IN_USE while in traffic, VERSION_NOT_FOUND. */
+  deleteVersion(id: VersionId): Promise<{ revision: number }>;
+
+  model(tenant: string, model: string): Promise<ModelRecord | undefined>;
+  models(tenant: string, page: PageRequest): Promise<Page<ModelSummary>>;
+  /** Its versions and traffic with it. MODEL_NOT_FOUND. */
+  deleteModel(tenant: string, model: string): Promise<{ revision: number }>;
+  /**
+   * MODEL_NOT_FOUND, VERSION_NOT_FOUND (names the role), REVISION_CONFLICT (with the current one) when
+   * `ifRevision` is given and is not the model's.
+   */
+  setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number): Promise<ModelRecord>;
+
+  tenant(tenant: string): Promise<TenantRecord | undefined>;
+  tenants(page: PageRequest): Promise<Page<TenantRecord>>;
+  putTenant(tenant: string, settings: TenantSettings): Promise<TenantRecord>;
+  /** With all its models. TENANT_NOT_FOUND. Registering under the name again is TENANT_DELETED until PUT anew. */
+  deleteTenant(tenant: string): Promise<{ revision: number }>;
+
+  /** Everything a routing table holds, at one revision, in pages so that memory stays flat. */
+  snapshot(): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
+  /**
+   * Changes after `revision`, oldest first, as they happen, until `signal` aborts. An entry carries the state
+   * as of now, which may be newer than asked. Throws RevisionGapError when the log no longer reaches back.
+   */
+  follow(revision: number, signal: AbortSignal): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
+
+  close(): Promise<void>;
+}
+
+export class RevisionGapError extends Error {
+  override readonly name = 'RevisionGapError';
+}
+
+export interface VersionId {
+  readonly tenant: string;
+  readonly model: string;
+  readonly version: string;
+}
+
+/** What admission found out about an artifact, whatever its name. */
+export interface AdmittedArtifact {
+  /** The artifact as registered. */
+  readonly digest: Digest;
+  readonly bytes: number;
+  /** What workers load: the prepared artifact, equal to `digest` when nothing had to be prepared. */
+  readonly preparedDigest: Digest;
+  readonly spec: ServingSpec;
+  readonly resources: Resources;
+}
+
+export interface Resources {
+  readonly residentBytes: number;
+  readonly loadMs: number;
+  readonly runMs: number;
+}
+
+export interface Registration extends VersionId {
+  readonly artifact: AdmittedArtifact;
+  readonly config: ModelConfig;
+  readonly activate: boolean;
+}
+
+export interface VersionRecord extends VersionId {
+  readonly artifact: AdmittedArtifact;
+  readonly config: ModelConfig;
+  /** The revision at which it was registered. */
+  readonly revision: number;
+}
+
+export type RegisterOutcome =
+  | { readonly status: 'registered' | 'unchanged'; readonly revision: number; readonly activated: boolean }
+  | { readonly status: 'rejected'; readonly code: ErrorCode; readonly message: string };
+
+export interface ModelRecord {
+  readonly tenant: string;
+  readonly model: string;
+  readonly traffic: Traffic;
+  readonly versions: readonly string[];
+  /** Of the last change to the model: its traffic or its set of versions. */
+  readonly revision: number;
+}
+
+export interface ModelSummary {
+  readonly model: string;
+  readonly stable: string | null;
+  readonly versions: number;
+}
+
+export interface TenantSettings {
+  readonly shardSize?: number;
+  readonly weight?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly quotas?: Readonly<Record<string, number>>;
+}
+
+export interface TenantRecord {
+  readonly tenant: string;
+  readonly settings: TenantSettings;
+  readonly revision: number;
+}
+
+export interface PageRequest {
+  readonly pageSize: number;
+  /** The last name of the page before. */
+  readonly after?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+/** One change as a router needs it. A deletion carries no state. */
+export type RoutingEntry =
+  | {
+      readonly kind: 'model';
+      readonly tenant: string;
+      readonly model: string;
+      readonly revision: number;
+      /** Undefined: deleted. */
+      readonly state?: RoutingState;
+    }
+  | {
+      readonly kind: 'tenant';
+      readonly tenant: string;
+      readonly revision: number;
+      /** Undefined: deleted, with all its models. */
+      readonly settings?: TenantSettings;
+    };
+
+export interface RoutingState {
+  readonly traffic: Traffic;
+  readonly versions: readonly RoutingVersion[];
+}
+
+/** `spec` objects that are equal are one object: hundreds of thousands of models share a few shapes. */
+export interface RoutingVersion {
+  readonly version: string;
+  readonly preparedDigest: Digest;
+  readonly residentBytes: number;
+  readonly spec: ServingSpec;
+}

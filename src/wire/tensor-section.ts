@@ -1,0 +1,88 @@
+import { DATATYPES, type NamedTensor } from '../model/signature.ts';
+
+/**
+ * Named tensors as bytes, the same in requests and answers. Everything starts on a multiple of 8 from the
+ * section's start, so that a reader can lay typed arrays over the data without copying.
+ *
+ *   u32 count, u32 zero
+ *   per tensor: u8 datatype, u8 rank, u16 name bytes, u32 data bytes, u32 dimension * rank, name, pad, data, pad
+ */
+const MAX_RANK = 255;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function align8(offset: number): number {
+  return (offset + 7) & ~7;
+}
+
+/** A tensor whose name is already bytes: callers on the hot path keep them beside the signature. */
+export interface EncodedTensor extends Omit<NamedTensor, 'name'> {
+  readonly name: string | Uint8Array;
+}
+
+export function sectionBytes(tensors: readonly EncodedTensor[]): number {
+  let bytes = 8;
+  for (const tensor of tensors) {
+    bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameBytes(tensor.name).length);
+    bytes = align8(bytes + tensor.data.byteLength);
+  }
+  return bytes;
+}
+
+/** Writes at `offset` (a multiple of 8) and returns the offset after. The target must be zeroed or fresh. */
+export function writeSection(target: Buffer, start: number, tensors: readonly EncodedTensor[]): number {
+  target.writeUInt32LE(tensors.length, start);
+  let at = start + 8;
+  for (const tensor of tensors) {
+    const name = nameBytes(tensor.name);
+    if (tensor.shape.length > MAX_RANK)
+      throw new RangeError(`tensor rank ${tensor.shape.length} exceeds ${MAX_RANK}`);
+    target[at] = DATATYPES.indexOf(tensor.datatype);
+    target[at + 1] = tensor.shape.length;
+    target.writeUInt16LE(name.length, at + 2);
+    target.writeUInt32LE(tensor.data.byteLength, at + 4);
+    at += 8;
+    for (const dimension of tensor.shape) {
+      target.writeUInt32LE(dimension, at);
+      at += 4;
+    }
+    target.set(name, at);
+    at = align8(at + name.length);
+    target.set(tensor.data, at);
+    at = align8(at + tensor.data.byteLength);
+  }
+  return at;
+}
+
+/** The tensors of a section; their data are views into `bytes`. Throws RangeError on a malformed section. */
+export function readSection(bytes: Uint8Array): NamedTensor[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = view.getUint32(0, true);
+  const tensors: NamedTensor[] = [];
+  let at = 8;
+  for (let index = 0; index < count; index++) {
+    const datatype = DATATYPES[view.getUint8(at)];
+    if (datatype === undefined)
+      throw new RangeError(`tensor ${index} has unknown datatype ${view.getUint8(at)}`);
+    const rank = view.getUint8(at + 1);
+    const nameLength = view.getUint16(at + 2, true);
+    const dataLength = view.getUint32(at + 4, true);
+    at += 8;
+    const shape = Array.from<number>({ length: rank });
+    for (let axis = 0; axis < rank; axis++, at += 4) shape[axis] = view.getUint32(at, true);
+    const dataStart = align8(at + nameLength);
+    if (dataStart + dataLength > bytes.byteLength) {
+      throw new RangeError(
+        `tensor ${index} ends at ${dataStart + dataLength}, beyond the section's ${bytes.byteLength} bytes`,
+      );
+    }
+    const name = decoder.decode(bytes.subarray(at, at + nameLength));
+    tensors.push({ name, datatype, shape, data: bytes.subarray(dataStart, dataStart + dataLength) });
+    at = align8(dataStart + dataLength);
+  }
+  return tensors;
+}
+
+function nameBytes(name: string | Uint8Array): Uint8Array {
+  return typeof name === 'string' ? encoder.encode(name) : name;
+}
