@@ -1,3 +1,5 @@
+import { hashPoint } from './hash.ts';
+
 /** Which versions of a model serve, and how requests part between them. */
 export interface TrafficShare {
   readonly version: string;
@@ -19,6 +21,14 @@ export function chooseVersion(traffic: Traffic, point: number): string | undefin
   const { canary } = traffic;
   if (canary !== undefined && point * 100 < canary.percent) return canary.version;
   return traffic.stable;
+}
+
+/**
+ * Where a routing key falls in [0, 1): the same key always at the same point of one salt (tenant and model),
+ * and independently under another, so that canaries of different models hit different users.
+ */
+export function stickyPoint(routingKey: string, salt: string): number {
+  return hashPoint(routingKey, `traffic ${salt}`);
 }
 
 export function isInTraffic(traffic: Traffic, version: string): boolean {
