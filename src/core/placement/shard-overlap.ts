@@ -27,11 +27,11 @@ export function shardOverlap(
 ): ShardOverlap {
   const { distinct, perTenant, workerCount } = group(shards);
   const tenants = perTenant.length;
-  const compared = Math.min(tenants, maxCompared);
+  const compared = tenants < 2 ? 0 : Math.min(tenants, maxCompared);
   const pairsBySharing: number[] = [];
   const touched: number[] = [];
   const lost: number[] = [];
-  for (let index = 0; index < compared && tenants > 1; index++) {
+  for (let index = 0; index < compared; index++) {
     const own = perTenant[Math.floor((index * tenants) / compared)] as DistinctShard;
     const inLostShard = new Uint8Array(workerCount);
     for (const worker of own.workers) inLostShard[worker] = 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RetryBudget } from '../../../src/core/retry-budget.ts';
 
 const options = { share: 0.2, floorPerSecond: 10, maxSaved: 50 };

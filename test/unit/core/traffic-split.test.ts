@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { chooseVersion, isInTraffic, stickyPoint } from '../../../src/core/traffic-split.ts';
 
 const point = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
