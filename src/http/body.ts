@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import { ShoalError } from '../core/errors.ts';
+import { quote } from '../core/ids.ts';
+import type { Limits } from '../core/limits.ts';
+
+/** How long, and for how many bytes, the rest of a refused body is read and thrown away so that the client sees the answer. */
+const DISCARD_MS = 5_000;
+
+type Inflate = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+const INFLATERS: Readonly<Record<string, Inflate>> = {
+  gzip: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+  'x-gzip': promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+  deflate: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate),
+  zstd: promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress),
+};
+
+/**
+ * A whole body of at most `limits.bodyBytes` (before and after inflation), within `limits.bodyTimeoutMs`.
+ * Throws TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, INVALID_REQUEST (cut off, or not what its encoding says).
+ */
+export async function readBody(request: IncomingMessage, payload: Readable, limits: Limits): Promise<Buffer> {
+  const encoding = contentEncoding(request);
+  const inflate = encoding === undefined ? undefined : INFLATERS[encoding];
+  try {
+    if (encoding !== undefined && inflate === undefined)
+      throw unsupportedEncoding(encoding, Object.keys(INFLATERS));
+    const raw = await collect(request, payload, limits);
+    if (inflate === undefined) return raw;
+    return await inflateWithin(raw, inflate, encoding as string, limits.bodyBytes);
+  } catch (error) {
+    discard(request, payload, limits.bodyBytes);
+    throw error;
+  }
+}
+
+/** The encoding a body says it has; undefined for none. */
+export function contentEncoding(request: IncomingMessage): string | undefined {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  return encoding === undefined || encoding === '' || encoding === 'identity' ? undefined : encoding;
+}
+
+export function unsupportedEncoding(encoding: string, known: readonly string[]): ShoalError {
+  return new ShoalError(
+    'UNSUPPORTED_ENCODING',
+    `content-encoding must be ${known.length === 0 ? 'absent here' : `one of ${known.join(', ')}`}, got ${quote(encoding)}`,
+  );
+}
+
+function collect(request: IncomingMessage, payload: Readable, limits: Limits): Promise<Buffer> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > limits.bodyBytes) return Promise.reject(tooLarge(limits.bodyBytes, `${declared} declared`));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(
+      () => settle(() => reject(tooSlow(limits.bodyTimeoutMs, bytes))),
+      limits.bodyTimeoutMs,
+    );
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      payload.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
+      act();
+    };
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > limits.bodyBytes)
+        settle(() => reject(tooLarge(limits.bodyBytes, `more than ${limits.bodyBytes}`)));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void =>
+      settle(() => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
+    const onCut = (): void =>
+      settle(() => reject(new ShoalError('INVALID_REQUEST', `the body was cut off after ${bytes} bytes`)));
+    payload.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
+  });
+}
+
+async function inflateWithin(
+  raw: Buffer,
+  inflate: Inflate,
+  encoding: string,
+  maxBytes: number,
+): Promise<Buffer> {
+  try {
+    return await inflate(raw, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(maxBytes, `more after ${encoding} inflation`);
+    }
+    throw new ShoalError('INVALID_REQUEST', `the body is not valid ${encoding}: ${(error as Error).message}`);
+  }
+}
+
+/** Reads on without keeping, for a bounded while: closing at once would reset the connection under the answer. */
+function discard(request: IncomingMessage, payload: Readable, maxBytes: number): void {
+  if (request.complete || payload.destroyed) return;
+  let bytes = 0;
+  const cut = (): void => void request.socket.destroy();
+  const timer = setTimeout(cut, DISCARD_MS);
+  timer.unref();
+  payload.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) cut();
+  });
+  payload.on('close', () => clearTimeout(timer));
+  payload.on('error', () => clearTimeout(timer));
+  payload.resume();
+}
+
+function tooLarge(limit: number, came: string): ShoalError {
+  return new ShoalError('TOO_LARGE', `the body may have ${limit} bytes, came ${came}`);
+}
+
+function tooSlow(limitMs: number, bytes: number): ShoalError {
+  return new ShoalError(
+    'REQUEST_TIMEOUT',
+    `the body must arrive within ${limitMs} ms; after that ${bytes} bytes had come`,
+  );
+}
