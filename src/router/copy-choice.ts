@@ -1,0 +1,31 @@
+/** What is known of a worker's load, in milliseconds of waiting. */
+export interface Load {
+  /** As the worker reported it with its last answer, drained by the time since. */
+  readonly queueDelayMs: number;
+  /** Sent by this router and not answered. */
+  readonly inFlight: number;
+  /** How long it has owed an answer without giving any. */
+  readonly silentMs: number;
+}
+
+/** A request under way costs the next about this much: what small models take. */
+const IN_FLIGHT_MS = 0.05;
+/** Shorter silences are ordinary runs and loads. */
+const ORDINARY_SILENCE_MS = 50;
+/** The second must be clearly better, or a moment's noise would load an idle model a second time. */
+const MARGIN_MS = 5;
+const FACTOR = 2;
+
+export function expectedWaitMs(load: Load): number {
+  const silentMs = load.silentMs > ORDINARY_SILENCE_MS ? load.silentMs : 0;
+  return load.queueDelayMs + load.inFlight * IN_FLIGHT_MS + silentMs;
+}
+
+/**
+ * Of a model's first two copies: the first as long as it isn't clearly busier, so that a model that one worker
+ * can carry is resident once; the second when a request would wait there less than half as long, and at least
+ * five milliseconds less.
+ */
+export function prefersSecond(first: Load, second: Load): boolean {
+  return expectedWaitMs(first) > FACTOR * expectedWaitMs(second) + MARGIN_MS;
+}

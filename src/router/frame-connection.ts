@@ -1,0 +1,88 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { Client } from 'undici';
+import { FRAME_PATH, FRAME_PROTOCOL } from '../wire/frames.ts';
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const FIRST_BACKOFF_MS = 20;
+const MAX_BACKOFF_MS = 2_000;
+
+export interface FrameConnectionDeps {
+  readonly address: string;
+  readonly token: string;
+  readonly logger: Logger;
+  readonly random: () => number;
+  /** A fresh socket; its listeners are the callee's. */
+  readonly onConnect: (socket: Duplex) => void;
+  readonly onDisconnect: () => void;
+}
+
+/** Keeps one frame connection to a worker, connecting anew after jittered, growing pauses until closed. */
+export class FrameConnection {
+  readonly #deps: FrameConnectionDeps;
+  readonly #client: Client;
+  #socket: Duplex | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #closed = false;
+
+  constructor(deps: FrameConnectionDeps) {
+    this.#deps = deps;
+    this.#client = new Client(deps.address, {
+      allowH2: false,
+      connect: { timeout: CONNECT_TIMEOUT_MS, noDelay: true, keepAlive: true },
+      headersTimeout: CONNECT_TIMEOUT_MS,
+    });
+    this.#connect();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    this.#socket?.destroy();
+    this.#client.destroy(null, () => undefined);
+  }
+
+  #connect(): void {
+    const { token } = this.#deps;
+    this.#client.upgrade(
+      { path: FRAME_PATH, protocol: FRAME_PROTOCOL, headers: { authorization: `Bearer ${token}` } },
+      (error, data) => {
+        if (error !== null) this.#retry(error);
+        else if (this.#closed) data.socket.destroy();
+        else this.#adopt(data.socket);
+      },
+    );
+  }
+
+  #adopt(socket: Duplex): void {
+    this.#socket = socket;
+    // A worker that takes connections only to drop them must not be asked again at once, for ever.
+    socket.once('data', () => {
+      this.#backoffMs = FIRST_BACKOFF_MS;
+    });
+    let failure: Error | undefined;
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      this.#socket = undefined;
+      this.#deps.onDisconnect();
+      this.#retry(failure);
+    });
+    this.#deps.onConnect(socket);
+  }
+
+  #retry(error: Error | undefined): void {
+    if (this.#closed) return;
+    const pauseMs = this.#backoffMs * (0.5 + this.#deps.random() / 2);
+    this.#deps.logger.info(
+      { err: error, address: this.#deps.address, pauseMs: Math.round(pauseMs) },
+      'no frame connection to a worker',
+    );
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
+    this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
+    this.#retryTimer.unref();
+  }
+}

@@ -1,0 +1,88 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+const SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
+
+export type RetryReason = 'not_sent' | 'lost' | 'shutting_down' | 'overloaded' | 'store_unavailable';
+export type ShadowOutcome = 'sent' | 'failed' | 'skipped_busy' | 'skipped_limit';
+
+/** What the gauges read when they are scraped. */
+export interface RouterGauges {
+  tableAgeMs(): number;
+  tableModels(): number;
+  inFlight(): number;
+  connectedWorkers(): number;
+}
+
+export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
+
+/** No label for a tenant or model: there are hundreds of thousands. */
+export function createRouterMetrics(registry: Registry) {
+  const registers = [registry];
+  const phases = new Histogram({
+    name: 'shoal_router_prediction_phase_seconds',
+    help: 'Parts of a prediction as its worker reports them, load only of those that waited for one.',
+    labelNames: ['phase'] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  return {
+    queue: phases.labels('queue'),
+    load: phases.labels('load'),
+    run: phases.labels('run'),
+    cold: new Counter({
+      name: 'shoal_router_cold_predictions_total',
+      help: 'Predictions that waited for a load.',
+      registers,
+    }),
+    retries: new Counter({
+      name: 'shoal_router_retries_total',
+      help: 'Second tries on another worker of the shard, by what went wrong with the one before.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    retriesDenied: new Counter({
+      name: 'shoal_router_retries_denied_total',
+      help: 'Second tries that the retry budget did not allow.',
+      registers,
+    }),
+    framesPerWrite: new Histogram({
+      name: 'shoal_router_frames_per_write',
+      help: 'Frames gathered into one write to a worker.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers,
+    }),
+    connectionsLost: new Counter({
+      name: 'shoal_router_worker_connections_lost_total',
+      help: 'Frame connections to workers that ended without being asked to.',
+      registers,
+    }),
+    shadow: new Counter({
+      name: 'shoal_router_shadow_requests_total',
+      help: 'Copies of requests for shadow versions, by what became of them.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+  };
+}
+
+export function watchRouterGauges(registry: Registry, gauges: RouterGauges): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('shoal_router_table_age_seconds', 'Since the routing table was last known to be in step.', () => {
+    return gauges.tableAgeMs() / 1_000;
+  });
+  gauge('shoal_router_table_models', 'Models in the routing table.', () => gauges.tableModels());
+  gauge('shoal_router_in_flight', 'Requests that workers have not answered yet.', () => gauges.inFlight());
+  gauge('shoal_router_connected_workers', 'Workers with a frame connection.', () =>
+    gauges.connectedWorkers(),
+  );
+}

@@ -1,0 +1,138 @@
+import { checkModel, checkTenant } from '../core/ids.ts';
+import { ShoalError } from '../core/errors.ts';
+import { chooseVersion, stickyPoint } from '../core/traffic-split.ts';
+import type { NamedTensor } from '../model/signature.ts';
+import type { Member } from '../stores/members/members.ts';
+import type { AnswerTimings } from '../wire/frames.ts';
+import { readSection } from '../wire/tensor-section.ts';
+import type { Caller } from './caller.ts';
+import { type DispatchDeps, dispatch } from './dispatch.ts';
+import type { RoutingTable, ServedVersion, TableModel, TableTenant } from './routing-table.ts';
+import type { Shadow } from './shadow.ts';
+
+export interface PredictDeps extends DispatchDeps {
+  readonly table: RoutingTable;
+  readonly shadow: Shadow;
+  readonly random: () => number;
+}
+
+/** What the caller asked for. */
+export interface Target {
+  readonly tenant: string;
+  readonly model: string;
+  /** A version's name, `stable` or `canary`; undefined: as the traffic says. */
+  readonly version: string | undefined;
+  /** Requests with the same one get the same version while the traffic doesn't change. */
+  readonly routingKey: string | undefined;
+}
+
+/** A target found in the table: the state that this request sees from now on, whatever changes meanwhile. */
+export interface Resolved {
+  readonly tenant: string;
+  readonly model: string;
+  readonly owner: TableTenant;
+  readonly entry: TableModel;
+  readonly version: ServedVersion;
+  /** A pinned request is the caller's own experiment, and not copied to the shadow. */
+  readonly pinned: boolean;
+}
+
+export interface EncodedRequest {
+  readonly tensors: readonly NamedTensor[];
+  /** 0, or the fixed batch in which the worker must run the rows. */
+  readonly partRows: number;
+  readonly deadlineAtMs: number;
+}
+
+export interface Prediction {
+  readonly outputs: readonly NamedTensor[];
+  readonly worker: string;
+  readonly timings: AnswerTimings;
+}
+
+/**
+ * Which version answers. Throws INVALID_NAME, TENANT_NOT_FOUND, MODEL_NOT_FOUND, VERSION_NOT_FOUND and
+ * NO_TRAFFIC.
+ */
+export function resolve(deps: PredictDeps, target: Target): Resolved {
+  const { tenant, model } = target;
+  const owner = deps.table.tenant(tenant);
+  // A name that breaks its rule is in no table, so names are only looked at when they aren't found.
+  if (owner === undefined) {
+    throw new ShoalError('TENANT_NOT_FOUND', `tenant ${checkTenant(tenant)} is not registered`);
+  }
+  const entry = owner.models.get(model);
+  if (entry === undefined) {
+    throw new ShoalError('MODEL_NOT_FOUND', `tenant ${tenant} has no model ${checkModel(model)}`);
+  }
+  const chosen =
+    target.version === undefined ? choose(deps, target, entry) : pin(target.version, target, entry);
+  const version = entry.versions.find((one) => one.version === chosen);
+  if (version === undefined) throw versionNotFound(target, chosen);
+  return { tenant, model, owner, entry, version, pinned: target.version !== undefined };
+}
+
+/** Runs encoded inputs on the version that was resolved, and a copy on its shadow when one is due. */
+export async function predict(
+  deps: PredictDeps,
+  resolved: Resolved,
+  request: EncodedRequest,
+  caller: Caller,
+): Promise<Prediction> {
+  const { tenant, model, version } = resolved;
+  const orderNow = () => orderOf(deps, resolved);
+  const sent = {
+    key: version.key(tenant, model),
+    residentBytes: version.residentBytes,
+    partRows: request.partRows,
+    tensors: request.tensors,
+    deadlineAtMs: request.deadlineAtMs,
+  };
+  const { worker, frame, section } = await dispatch(deps, orderNow, sent, caller);
+  observe(deps, frame);
+  // Only once production has its answer, so that it never waits behind its own copy.
+  if (resolved.entry.traffic.shadow !== undefined && !resolved.pinned) {
+    deps.shadow.copy(resolved, orderNow(), sent);
+  }
+  return { outputs: readSection(section), worker, timings: frame };
+}
+
+function orderOf(deps: PredictDeps, { tenant, model, owner, entry }: Resolved): readonly Member[] {
+  return deps.fleet.placement.order(tenant, model, entry, owner.shardSize);
+}
+
+function choose(deps: PredictDeps, target: Target, entry: TableModel): string {
+  const { traffic } = entry;
+  const chosen =
+    traffic.canary === undefined ? traffic.stable : chooseVersion(traffic, pointOf(deps, target));
+  if (chosen !== undefined) return chosen;
+  throw new ShoalError('NO_TRAFFIC', `model ${target.tenant}/${target.model} has no stable version`);
+}
+
+function pointOf(deps: PredictDeps, { tenant, model, routingKey }: Target): number {
+  return routingKey === undefined ? deps.random() : stickyPoint(routingKey, `${tenant}/${model}`);
+}
+
+function pin(wanted: string, target: Target, { traffic }: TableModel): string {
+  if (wanted === 'stable') {
+    if (traffic.stable !== undefined) return traffic.stable;
+    throw new ShoalError('NO_TRAFFIC', `model ${target.tenant}/${target.model} has no stable version`);
+  }
+  return wanted === 'canary' && traffic.canary !== undefined ? traffic.canary.version : wanted;
+}
+
+function versionNotFound({ tenant, model }: Target, version: string): ShoalError {
+  const name = version.length > 80 ? `${version.slice(0, 80)}...` : version;
+  return new ShoalError(
+    'VERSION_NOT_FOUND',
+    `model ${tenant}/${model} has no version ${JSON.stringify(name)}`,
+  );
+}
+
+function observe({ metrics }: PredictDeps, timings: AnswerTimings): void {
+  metrics.queue.observe(timings.queueUs / 1e6);
+  metrics.run.observe(timings.runUs / 1e6);
+  if (!timings.cold) return;
+  metrics.load.observe(timings.loadUs / 1e6);
+  metrics.cold.inc();
+}

@@ -1,0 +1,199 @@
+import type { Digest } from '../core/ids.ts';
+import type { Traffic } from '../core/traffic-split.ts';
+import type { ServingSpec } from '../model/serving-spec.ts';
+import type {
+  RoutingEntry,
+  RoutingState,
+  RoutingVersion,
+  TenantSettings,
+} from '../stores/registry/registry.ts';
+import { type ModelKey, modelKey } from '../wire/model-key.ts';
+import { SharedSpecs } from './shared-specs.ts';
+
+/** What a request needs of one version. */
+export class ServedVersion implements RoutingVersion {
+  readonly version: string;
+  readonly preparedDigest: Digest;
+  readonly residentBytes: number;
+  readonly spec: ServingSpec;
+  #key: ModelKey | undefined;
+
+  constructor(version: RoutingVersion, spec: ServingSpec) {
+    this.version = version.version;
+    this.preparedDigest = version.preparedDigest;
+    this.residentBytes = version.residentBytes;
+    this.spec = spec;
+  }
+
+  /** Built when the version is first asked for: most models of a table are idle. */
+  key(tenant: string, model: string): ModelKey {
+    this.#key ??= modelKey({ tenant, model, version: this.version, digest: this.preparedDigest });
+    return this.#key;
+  }
+}
+
+/** Never changed: a new state of the model is a new object, so a request may hold on to what it resolved. */
+export interface TableModel {
+  readonly revision: number;
+  readonly traffic: Traffic;
+  readonly versions: readonly ServedVersion[];
+}
+
+export interface TableTenant {
+  readonly shardSize: number | undefined;
+  readonly models: ReadonlyMap<string, TableModel>;
+}
+
+interface ModelSlot extends TableModel {
+  /** The snapshot that last mentioned it. */
+  load: number;
+}
+
+interface TenantSlot {
+  /** Of its settings; 0 when only its models have been heard of. */
+  revision: number;
+  load: number;
+  shardSize: number | undefined;
+  readonly models: Map<string, ModelSlot>;
+}
+
+/**
+ * Which version of every model serves, in memory alone. Entries may arrive in any order and more than once; one
+ * never goes back to an older revision. Everything up to `revision` is known, so an entry no newer than that has
+ * nothing to say; deletions ahead of it are remembered until it has caught up with them.
+ */
+export class RoutingTable {
+  readonly #tenants = new Map<string, TenantSlot>();
+  readonly #deletedModels = new Map<string, number>();
+  readonly #deletedTenants = new Map<string, number>();
+  readonly #specs = new SharedSpecs();
+  #revision = 0;
+  #models = 0;
+  #load = 0;
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get modelCount(): number {
+    return this.#models;
+  }
+
+  tenant(tenant: string): TableTenant | undefined {
+    return this.#tenants.get(tenant);
+  }
+
+  tenantNames(): Iterable<string> {
+    return this.#tenants.keys();
+  }
+
+  /** Changes from the log; with them everything up to `revision` is known. */
+  apply(entries: readonly RoutingEntry[], revision: number): void {
+    for (const entry of entries) this.#applyEntry(entry);
+    this.#advance(revision);
+  }
+
+  /**
+   * Takes a whole snapshot page by page while the table goes on answering. `end` drops what no page mentioned
+   * and nothing newer has touched.
+   */
+  beginSnapshot(): { page(entries: readonly RoutingEntry[]): void; end(revision: number): void } {
+    const load = ++this.#load;
+    return {
+      page: (entries) => {
+        for (const entry of entries) this.#applyEntry(entry);
+      },
+      end: (revision) => {
+        this.#dropUnmentioned(load, revision);
+        this.#advance(revision);
+      },
+    };
+  }
+
+  #applyEntry(entry: RoutingEntry): void {
+    const slot = this.#tenants.get(entry.tenant);
+    const model = entry.kind === 'model' ? slot?.models.get(entry.model) : undefined;
+    if (slot !== undefined) slot.load = this.#load;
+    if (model !== undefined) model.load = this.#load;
+    if (entry.revision <= this.#revision) return;
+    if (entry.kind === 'tenant') {
+      if (entry.settings === undefined) this.#deleteTenant(entry.tenant, entry.revision);
+      else this.#putTenant(entry.tenant, entry.revision, entry.settings);
+    } else if (model !== undefined && model.revision >= entry.revision) return;
+    else if (entry.state === undefined) this.#deleteModel(entry.tenant, entry.model, entry.revision);
+    else this.#putModel(entry.tenant, entry.model, entry.revision, entry.state);
+  }
+
+  #putModel(tenant: string, model: string, revision: number, state: RoutingState): void {
+    if (revision <= (this.#deletedTenants.get(tenant) ?? 0)) return;
+    if (revision <= (this.#deletedModels.get(`${tenant}/${model}`) ?? 0)) return;
+    const slot = this.#tenants.get(tenant) ?? this.#addTenant(tenant);
+    if (!slot.models.has(model)) this.#models++;
+    slot.models.set(model, {
+      revision,
+      traffic: state.traffic,
+      versions: state.versions.map((version) => new ServedVersion(version, this.#specs.share(version.spec))),
+      load: this.#load,
+    });
+  }
+
+  #deleteModel(tenant: string, model: string, revision: number): void {
+    if (this.#tenants.get(tenant)?.models.delete(model)) this.#models--;
+    remember(this.#deletedModels, `${tenant}/${model}`, revision);
+  }
+
+  #addTenant(tenant: string): TenantSlot {
+    const slot = {
+      revision: 0,
+      load: this.#load,
+      shardSize: undefined,
+      models: new Map<string, ModelSlot>(),
+    };
+    this.#tenants.set(tenant, slot);
+    return slot;
+  }
+
+  #putTenant(tenant: string, revision: number, settings: TenantSettings): void {
+    if (revision <= (this.#deletedTenants.get(tenant) ?? 0)) return;
+    const slot = this.#tenants.get(tenant) ?? this.#addTenant(tenant);
+    if (slot.revision >= revision) return;
+    slot.revision = revision;
+    slot.shardSize = settings.shardSize;
+  }
+
+  /** Its models with it, but for those registered since. */
+  #deleteTenant(tenant: string, revision: number): void {
+    remember(this.#deletedTenants, tenant, revision);
+    const slot = this.#tenants.get(tenant);
+    if (slot === undefined) return;
+    for (const [model, known] of slot.models) {
+      if (known.revision <= revision && slot.models.delete(model)) this.#models--;
+    }
+    if (slot.revision > revision) return;
+    slot.revision = 0;
+    slot.shardSize = undefined;
+    if (slot.models.size === 0) this.#tenants.delete(tenant);
+  }
+
+  #dropUnmentioned(load: number, revision: number): void {
+    for (const [tenant, slot] of this.#tenants) {
+      for (const [model, known] of slot.models) {
+        if (known.load < load && known.revision <= revision && slot.models.delete(model)) this.#models--;
+      }
+      const isUnmentioned = slot.load < load && slot.revision <= revision;
+      if (isUnmentioned && slot.models.size === 0) this.#tenants.delete(tenant);
+    }
+  }
+
+  #advance(revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    for (const deleted of [this.#deletedModels, this.#deletedTenants]) {
+      for (const [name, deletedAt] of deleted) if (deletedAt <= revision) deleted.delete(name);
+    }
+  }
+}
+
+function remember(deleted: Map<string, number>, name: string, revision: number): void {
+  if (revision > (deleted.get(name) ?? 0)) deleted.set(name, revision);
+}

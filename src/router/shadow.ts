@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import type { Member } from '../stores/members/members.ts';
+import { Caller } from './caller.ts';
+import type { Fleet } from './fleet.ts';
+import type { RouterMetrics } from './metrics.ts';
+import type { Resolved } from './predict.ts';
+import type { WorkerRequest } from './worker-client.ts';
+
+/** Copies under way at once; each holds the tensors of a request. */
+const MAX_UNDER_WAY = 32;
+const SHADOW_DEADLINE_MS = 10_000;
+
+export interface ShadowDeps {
+  readonly fleet: Fleet;
+  readonly metrics: RouterMetrics;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/**
+ * Sends copies of answered requests to shadow versions and throws their answers away. A copy is worth less than
+ * any production request: it goes only to a worker where nothing is under way or waits, and is tried once.
+ */
+export class Shadow {
+  readonly #deps: ShadowDeps;
+  #underWay = 0;
+
+  constructor(deps: ShadowDeps) {
+    this.#deps = deps;
+  }
+
+  copy(resolved: Resolved, order: readonly Member[], request: WorkerRequest): void {
+    const { fleet, metrics, now, random } = this.#deps;
+    const { tenant, model, entry } = resolved;
+    const share = entry.traffic.shadow;
+    if (share === undefined || random() * 100 >= share.percent) return;
+    const version = entry.versions.find((one) => one.version === share.version);
+    if (version === undefined) return;
+    if (this.#underWay >= MAX_UNDER_WAY) {
+      metrics.shadow.inc({ outcome: 'skipped_limit' });
+      return;
+    }
+    const nowMs = now();
+    const idle = order
+      .map(({ id }) => fleet.client(id))
+      .find((client) => client?.isConnected && client.inFlight === 0 && client.queueDelayMs(nowMs) === 0);
+    if (idle === undefined) {
+      metrics.shadow.inc({ outcome: 'skipped_busy' });
+      return;
+    }
+    void this.#send(idle, {
+      ...request,
+      key: version.key(tenant, model),
+      residentBytes: version.residentBytes,
+      deadlineAtMs: nowMs + SHADOW_DEADLINE_MS,
+    });
+  }
+
+  async #send(client: NonNullable<ReturnType<Fleet['client']>>, request: WorkerRequest): Promise<void> {
+    const { metrics, logger } = this.#deps;
+    this.#underWay++;
+    const outcome = await client.send(request, 0, new Caller());
+    this.#underWay--;
+    const isAnswered = outcome.kind === 'answer' && outcome.frame.result.ok;
+    metrics.shadow.inc({ outcome: isAnswered ? 'sent' : 'failed' });
+    if (!isAnswered) logger.debug({ key: request.key, outcome }, 'a shadow request failed');
+  }
+}

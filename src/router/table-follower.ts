@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type Registry, RevisionGapError } from '../stores/registry/registry.ts';
+import type { RoutingTable } from './routing-table.ts';
+
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 5_000;
+const SYNC_CHECK_MS = 1_000;
+
+export interface TableFollowerDeps {
+  readonly registry: Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
+  readonly table: RoutingTable;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/**
+ * Keeps a table in step with the registry: a snapshot, then the changes after it. Errors are waited out with
+ * growing pauses while the table goes on answering; only a gap in the change log asks for a new snapshot.
+ */
+export class TableFollower {
+  /** Resolves with the first whole snapshot; rejects when stopped before. */
+  readonly ready: Promise<void>;
+  readonly #deps: TableFollowerDeps;
+  readonly #stopping = new AbortController();
+  readonly #loaded = Promise.withResolvers<void>();
+  readonly #done: Promise<unknown>;
+  #isReady = false;
+  #inSyncAtMs: number;
+  #backoffMs = FIRST_BACKOFF_MS;
+
+  constructor(deps: TableFollowerDeps) {
+    this.#deps = deps;
+    this.#inSyncAtMs = deps.now();
+    this.ready = this.#loaded.promise;
+    // Nobody has to wait for it; whoever does still gets the rejection.
+    this.ready.catch(() => undefined);
+    this.#done = Promise.all([this.#run(), this.#watchAge()]);
+  }
+
+  isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Since the table was last known to hold everything that the registry has. */
+  ageMs(): number {
+    return Math.max(0, this.#deps.now() - this.#inSyncAtMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#loaded.reject(new Error('stopped before the table was loaded'));
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { table, logger, random } = this.#deps;
+    const { signal } = this.#stopping;
+    let needsSnapshot = true;
+    while (!signal.aborted) {
+      try {
+        if (needsSnapshot) await this.#load();
+        needsSnapshot = false;
+        await this.#follow();
+      } catch (error) {
+        if (signal.aborted) return;
+        needsSnapshot ||= error instanceof RevisionGapError;
+        logger.warn({ err: error, revision: table.revision, needsSnapshot }, 'lost touch with the registry');
+      }
+      await pause(this.#backoffMs * (0.5 + random() / 2), signal);
+      this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { registry, table, now } = this.#deps;
+    const snapshot = table.beginSnapshot();
+    const startedAtMs = now();
+    // An empty registry may have no page at all.
+    let revision = 0;
+    for await (const page of registry.snapshot()) {
+      this.#stopping.signal.throwIfAborted();
+      revision = page.revision;
+      snapshot.page(page.entries);
+    }
+    if (revision < table.revision) {
+      throw new Error(
+        `registry went back from revision ${table.revision} to ${revision}: restart to follow it`,
+      );
+    }
+    snapshot.end(revision);
+    this.#inSyncAtMs = startedAtMs;
+    this.#isReady = true;
+    this.#loaded.resolve();
+  }
+
+  async #follow(): Promise<void> {
+    const { registry, table } = this.#deps;
+    for await (const change of registry.follow(table.revision, this.#stopping.signal)) {
+      table.apply(change.entries, change.revision);
+      this.#backoffMs = FIRST_BACKOFF_MS;
+    }
+  }
+
+  /** A quiet change log says nothing; only the registry's own revision tells whether the table is in step. */
+  async #watchAge(): Promise<void> {
+    const { registry, table, logger, now } = this.#deps;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await pause(SYNC_CHECK_MS, signal);
+      if (!this.#isReady || signal.aborted) continue;
+      const askedAtMs = now();
+      try {
+        const revision = await registry.revision();
+        if (revision <= table.revision) this.#inSyncAtMs = askedAtMs;
+      } catch (error) {
+        logger.debug({ err: error }, 'the registry did not tell its revision');
+      }
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { Agent, request } from 'undici';
+import { isErrorCode, ShoalError } from '../core/errors.ts';
+import type { Member } from '../stores/members/members.ts';
+import type { WarmAnswer, WarmRequest, WorkerState } from '../wire/control.ts';
+
+/** The control plane of workers, with every call bounded in time. */
+export class WorkerControl {
+  readonly #token: string;
+  readonly #agent = new Agent({ allowH2: false, connections: 4, keepAliveTimeout: 10_000 });
+
+  constructor(token: string) {
+    this.#token = token;
+  }
+
+  async state(member: Member, options: { keys: boolean; timeoutMs: number }): Promise<WorkerState> {
+    const path = options.keys ? '/state?keys=1' : '/state';
+    return (await this.#call(member, 'GET', path, undefined, options.timeoutMs)) as WorkerState;
+  }
+
+  async warm(member: Member, warm: WarmRequest, timeoutMs: number): Promise<WarmAnswer> {
+    return (await this.#call(member, 'POST', '/warm', warm, timeoutMs)) as WarmAnswer;
+  }
+
+  /** prom-client's metrics of a worker, as JSON. */
+  metrics(member: Member, timeoutMs: number): Promise<unknown> {
+    return this.#call(member, 'GET', '/metrics', undefined, timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #call(
+    member: Member,
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    const { statusCode, answer } = await this.#exchange(member, method, path, body, timeoutMs);
+    if (statusCode === 200) return answer;
+    const { code, message } = (answer as { error?: { code?: string; message?: string } } | null)?.error ?? {};
+    if (code !== undefined && isErrorCode(code)) {
+      throw new ShoalError(code, `worker ${member.id}: ${message ?? code}`);
+    }
+    throw new ShoalError('NO_WORKER', `worker ${member.id} answered ${method} ${path} with ${statusCode}`);
+  }
+
+  async #exchange(
+    member: Member,
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<{ statusCode: number; answer: unknown }> {
+    try {
+      const response = await request(`${member.address}${path}`, {
+        method,
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+      return { statusCode: response.statusCode, answer: await response.body.json() };
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new ShoalError('NO_WORKER', `worker ${member.id} can't be asked ${method} ${path}: ${message}`, {
+        cause,
+      });
+    }
+  }
+}
