@@ -8,6 +8,10 @@ export const DEFAULT_LIMITS = {
   jsonDepth: 32,
   headerBytes: 16 * 1024,
   versionsPerModel: 100,
+  /** Changes the registry remembers; a router that is further behind loads a snapshot. */
+  changeLogEntries: 100_000,
+  /** Calls waiting for the registry's thread. */
+  registryQueueCalls: 10_000,
   /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,

@@ -36,3 +36,13 @@ export function isInTraffic(traffic: Traffic, version: string): boolean {
     traffic.stable === version || traffic.canary?.version === version || traffic.shadow?.version === version
   );
 }
+
+/** The traffic after `version` is made stable: it plays no other part then. */
+export function withStable(traffic: Traffic, version: string): Traffic {
+  const { canary, shadow } = traffic;
+  return {
+    stable: version,
+    ...(canary === undefined || canary.version === version ? {} : { canary }),
+    ...(shadow === undefined || shadow.version === version ? {} : { shadow }),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Digest } from '../../core/ids.ts';
+import type { ServingSpec } from '../../model/serving-spec.ts';
+import type { RoutingEntry } from './registry.ts';
+import type { RowEntry } from './sqlite-messages.ts';
+
+/**
+ * One object a spec for everyone in this process, for as long as anyone holds it: hundreds of thousands of
+ * models share a few shapes. Each crosses the thread's boundary only when it isn't here.
+ */
+export class SharedSpecs {
+  readonly #fetch: (ids: readonly number[]) => Promise<ServingSpec[]>;
+  readonly #held = new Map<number, WeakRef<ServingSpec>>();
+  readonly #dropped = new FinalizationRegistry<number>((id) => {
+    if (this.#held.get(id)?.deref() === undefined) this.#held.delete(id);
+  });
+
+  constructor(fetch: (ids: readonly number[]) => Promise<ServingSpec[]>) {
+    this.#fetch = fetch;
+  }
+
+  async resolve(rows: readonly RowEntry[]): Promise<RoutingEntry[]> {
+    const specs = await this.#hold(rows);
+    return rows.map((row) => {
+      if (row.kind === 'tenant') return row;
+      const { state, ...head } = row;
+      if (state === undefined) return head;
+      const versions = state.versions.map(({ version, preparedDigest, residentBytes, specId }) => {
+        const spec = specs.get(specId);
+        if (spec === undefined) throw new Error(`spec ${specId} is not in the registry`);
+        return { version, preparedDigest: preparedDigest as Digest, residentBytes, spec };
+      });
+      return { ...head, state: { traffic: state.traffic, versions } };
+    });
+  }
+
+  /** Strong references to all that `rows` name, so that none goes away while they are put together. */
+  async #hold(rows: readonly RowEntry[]): Promise<Map<number, ServingSpec>> {
+    const specs = new Map<number, ServingSpec>();
+    const missing = new Set<number>();
+    for (const row of rows) {
+      for (const { specId } of (row.kind === 'model' && row.state?.versions) || []) {
+        const spec = this.#held.get(specId)?.deref();
+        if (spec === undefined) missing.add(specId);
+        else specs.set(specId, spec);
+      }
+    }
+    if (missing.size === 0) return specs;
+    const ids = [...missing];
+    const fetched = await this.#fetch(ids);
+    for (const [index, id] of ids.entries()) {
+      // Two fetches of one spec may cross; the first to arrive is the one that is kept.
+      const spec = this.#held.get(id)?.deref() ?? fetched[index];
+      if (spec === undefined) continue;
+      if (spec === fetched[index]) {
+        this.#held.set(id, new WeakRef(spec));
+        this.#dropped.register(spec, id);
+      }
+      specs.set(id, spec);
+    }
+    return specs;
+  }
+}

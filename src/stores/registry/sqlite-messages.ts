@@ -1,0 +1,83 @@
+import type { ErrorCode } from '../../core/errors.ts';
+import type { Limits } from '../../core/limits.ts';
+import type { Traffic } from '../../core/traffic-split.ts';
+import type { ServingSpec } from '../../model/serving-spec.ts';
+import type {
+  ModelRecord,
+  ModelSummary,
+  Page,
+  PageRequest,
+  RegisterOutcome,
+  Registration,
+  TenantRecord,
+  TenantSettings,
+  VersionId,
+  VersionRecord,
+} from './registry.ts';
+
+/** What crosses between the SQLite registry's client and the thread that owns the database. */
+export interface Operations {
+  revision(): number;
+  register(registrations: readonly Registration[]): RegisterOutcome[];
+  versions(ids: readonly VersionId[]): (VersionRecord | undefined)[];
+  deleteVersion(id: VersionId): { revision: number };
+  model(tenant: string, model: string): ModelRecord | undefined;
+  models(tenant: string, page: PageRequest): Page<ModelSummary>;
+  deleteModel(tenant: string, model: string): { revision: number };
+  setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision: number | undefined): ModelRecord;
+  tenant(tenant: string): TenantRecord | undefined;
+  tenants(page: PageRequest): Page<TenantRecord>;
+  putTenant(tenant: string, settings: TenantSettings): TenantRecord;
+  deleteTenant(tenant: string): { revision: number };
+  snapshotTenants(after: string, limit: number): RowEntry[];
+  snapshotModels(after: ModelName, limit: number): RowEntry[];
+  /** Undefined: the log doesn't reach back to `after`. */
+  changes(after: number, limit: number): { revision: number; entries: RowEntry[] } | undefined;
+  specs(ids: readonly number[]): ServingSpec[];
+  close(): void;
+}
+
+export interface Call<K extends keyof Operations = keyof Operations> {
+  readonly operation: K;
+  readonly args: Parameters<Operations[K]>;
+}
+
+/** Errors travel as data, since a class and its fields don't survive the thread. */
+export type Answer =
+  | { readonly ok: true; readonly value: unknown; readonly revision: number }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+export interface ThreadData {
+  readonly path: string;
+  readonly limits: RegistryLimits;
+}
+
+export type RegistryLimits = Pick<Limits, 'versionsPerModel' | 'changeLogEntries' | 'registryQueueCalls'>;
+
+export interface ModelName {
+  readonly tenant: string;
+  readonly model: string;
+}
+
+/** A RoutingEntry whose specs are row numbers: the client holds one object a spec. */
+export type RowEntry =
+  | {
+      readonly kind: 'model';
+      readonly tenant: string;
+      readonly model: string;
+      readonly revision: number;
+      readonly state?: { readonly traffic: Traffic; readonly versions: readonly RowVersion[] };
+    }
+  | {
+      readonly kind: 'tenant';
+      readonly tenant: string;
+      readonly revision: number;
+      readonly settings?: TenantSettings;
+    };
+
+export interface RowVersion {
+  readonly version: string;
+  readonly preparedDigest: string;
+  readonly residentBytes: number;
+  readonly specId: number;
+}

@@ -1,0 +1,180 @@
+import type { Digest } from '../../core/ids.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { parseCanonicalJson } from '../../model/canonical-json.ts';
+import type { ServingSpec } from '../../model/serving-spec.ts';
+import type {
+  ModelRecord,
+  ModelSummary,
+  Page,
+  PageRequest,
+  TenantRecord,
+  TenantSettings,
+  VersionId,
+  VersionRecord,
+} from './registry.ts';
+import type { ModelName, RowEntry, RowVersion } from './sqlite-messages.ts';
+import { parseTraffic, type Tables } from './sqlite-tables.ts';
+
+type Row = Record<string, unknown>;
+
+export class Reads {
+  readonly #tables: Tables;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  version({ tenant, model, version }: VersionId): VersionRecord | undefined {
+    const row = this.#tables
+      .sql(`SELECT v.*, specs.json AS spec, configs.json AS config FROM versions v
+            JOIN specs ON specs.id = spec_id JOIN configs ON configs.id = config_id
+            WHERE tenant = ? AND model = ? AND version = ?`)
+      .get(tenant, model, version);
+    if (row === undefined) return undefined;
+    return {
+      tenant,
+      model,
+      version,
+      revision: Number(row['revision']),
+      config: parseCanonicalJson(String(row['config'])) as ModelConfig,
+      artifact: {
+        digest: row['digest'] as Digest,
+        bytes: Number(row['bytes']),
+        preparedDigest: row['prepared_digest'] as Digest,
+        spec: parseSpec(row['spec']),
+        resources: {
+          residentBytes: Number(row['resident_bytes']),
+          loadMs: Number(row['load_ms']),
+          runMs: Number(row['run_ms']),
+        },
+      },
+    };
+  }
+
+  model(tenant: string, model: string): ModelRecord | undefined {
+    const row = this.#tables.sql('SELECT * FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
+    if (row === undefined) return undefined;
+    return {
+      tenant,
+      model,
+      traffic: parseTraffic(row['traffic']),
+      versions: this.#versionRows(tenant, model).map((version) => version.version),
+      revision: Number(row['revision']),
+    };
+  }
+
+  models(tenant: string, page: PageRequest): Page<ModelSummary> {
+    const rows = this.#tables
+      .sql(`SELECT model, traffic,
+              (SELECT count(*) FROM versions v WHERE v.tenant = m.tenant AND v.model = m.model) AS versions
+            FROM models m WHERE tenant = ? AND model > ? ORDER BY model LIMIT ?`)
+      .all(tenant, page.after ?? '', page.pageSize + 1);
+    return cutPage(rows, page, 'model', (row) => ({
+      model: String(row['model']),
+      stable: parseTraffic(row['traffic']).stable ?? null,
+      versions: Number(row['versions']),
+    }));
+  }
+
+  tenant(tenant: string): TenantRecord | undefined {
+    const row = this.#tables.sql('SELECT * FROM tenants WHERE tenant = ? AND deleted = 0').get(tenant);
+    return row === undefined ? undefined : tenantRecord(row);
+  }
+
+  tenants(page: PageRequest): Page<TenantRecord> {
+    const rows = this.#tenantRows(page.after ?? '', page.pageSize + 1);
+    return cutPage(rows, page, 'tenant', tenantRecord);
+  }
+
+  specs(ids: readonly number[]): ServingSpec[] {
+    const select = this.#tables.sql('SELECT json FROM specs WHERE id = ?');
+    return ids.map((id) => parseSpec(select.get(id)?.['json']));
+  }
+
+  snapshotTenants(after: string, limit: number): RowEntry[] {
+    return this.#tenantRows(after, limit).map((row) => ({ kind: 'tenant', ...tenantRecord(row) }));
+  }
+
+  snapshotModels(after: ModelName, limit: number): RowEntry[] {
+    return this.#tables
+      .sql('SELECT * FROM models WHERE (tenant, model) > (?, ?) ORDER BY tenant, model LIMIT ?')
+      .all(after.tenant, after.model, limit)
+      .map((row) => this.#modelEntry(row));
+  }
+
+  changes(after: number, limit: number): { revision: number; entries: RowEntry[] } | undefined {
+    const first = this.#tables.sql('SELECT coalesce(min(revision), 1) AS first FROM changes').get()?.[
+      'first'
+    ];
+    if (after < Number(first) - 1 || after > this.#tables.revision) return undefined;
+    const latest = new Map<string, Row>();
+    let revision = after;
+    const select = this.#tables.sql('SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?');
+    for (const row of select.all(after, limit)) {
+      revision = Number(row['revision']);
+      // Only the last mention within the page: the state is the same for all of them.
+      const name = `${String(row['tenant'])}/${String(row['model'] ?? '')}`;
+      latest.delete(name);
+      latest.set(name, row);
+    }
+    return { revision, entries: [...latest.values()].map((row) => this.#changed(row)) };
+  }
+
+  /** The state as of now of what a log row names. */
+  #changed(change: Row): RowEntry {
+    const tenant = String(change['tenant']);
+    const revision = Number(change['revision']);
+    if (change['model'] === null) {
+      return { kind: 'tenant', ...(this.tenant(tenant) ?? { tenant, revision }) };
+    }
+    const model = String(change['model']);
+    const row = this.#tables.sql('SELECT * FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
+    return row === undefined ? { kind: 'model', tenant, model, revision } : this.#modelEntry(row);
+  }
+
+  #modelEntry(row: Row): RowEntry {
+    const tenant = String(row['tenant']);
+    const model = String(row['model']);
+    const state = { traffic: parseTraffic(row['traffic']), versions: this.#versionRows(tenant, model) };
+    return { kind: 'model', tenant, model, revision: Number(row['revision']), state };
+  }
+
+  #versionRows(tenant: string, model: string): RowVersion[] {
+    return this.#tables
+      .sql(`SELECT version, prepared_digest, resident_bytes, spec_id FROM versions
+            WHERE tenant = ? AND model = ? ORDER BY revision`)
+      .all(tenant, model)
+      .map((row) => ({
+        version: String(row['version']),
+        preparedDigest: String(row['prepared_digest']),
+        residentBytes: Number(row['resident_bytes']),
+        specId: Number(row['spec_id']),
+      }));
+  }
+
+  #tenantRows(after: string, limit: number): Row[] {
+    return this.#tables
+      .sql('SELECT * FROM tenants WHERE tenant > ? AND deleted = 0 ORDER BY tenant LIMIT ?')
+      .all(after, limit);
+  }
+}
+
+/** One row more than the page was asked for: whether there is a next page. */
+function cutPage<T>(rows: Row[], page: PageRequest, nameColumn: string, toItem: (row: Row) => T): Page<T> {
+  const items = rows.slice(0, page.pageSize).map(toItem);
+  return rows.length > page.pageSize
+    ? { items, next: String(rows[page.pageSize - 1]?.[nameColumn]) }
+    : { items };
+}
+
+function tenantRecord(row: Row): TenantRecord {
+  return {
+    tenant: String(row['tenant']),
+    settings: parseCanonicalJson(String(row['settings'])) as TenantSettings,
+    revision: Number(row['revision']),
+  };
+}
+
+function parseSpec(json: unknown): ServingSpec {
+  return parseCanonicalJson(String(json)) as unknown as ServingSpec;
+}

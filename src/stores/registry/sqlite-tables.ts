@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Traffic } from '../../core/traffic-split.ts';
+import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+
+/** The database with its prepared statements and the counter; what reads and writes share. */
+export class Tables {
+  readonly db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #revision: number;
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+    this.#revision = this.#lastRevision();
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Prepared once a text; the texts are constants of this folder. */
+  sql(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+
+  /** All or nothing; the revision goes back with everything else. */
+  transaction<T>(change: () => T): T {
+    this.sql('BEGIN IMMEDIATE').run();
+    try {
+      const result = change();
+      this.sql('COMMIT').run();
+      return result;
+    } catch (error) {
+      // SQLite has rolled back by itself after some failures (a full disk), and not after others.
+      if (this.db.isTransaction) this.sql('ROLLBACK').run();
+      this.#revision = this.#lastRevision();
+      throw error;
+    }
+  }
+
+  /** The next revision, with its entry in the log. `model` null: the tenant itself changed. */
+  logChange(tenant: string, model: string | null): number {
+    this.#revision++;
+    this.sql('INSERT INTO changes VALUES (?, ?, ?)').run(this.#revision, tenant, model);
+    return this.#revision;
+  }
+
+  /** The row of an equal value, made when there is none. */
+  intern(table: 'specs' | 'configs', value: unknown): number {
+    const json = canonicalJson(value);
+    const hash = createHash('sha256').update(json).digest();
+    const found = this.sql(`SELECT id FROM ${table} WHERE hash = ?`).get(hash);
+    if (found !== undefined) return Number(found['id']);
+    return Number(
+      this.sql(`INSERT INTO ${table} (hash, json) VALUES (?, ?)`).run(hash, json).lastInsertRowid,
+    );
+  }
+
+  traffic(tenant: string, model: string): Traffic | undefined {
+    const row = this.sql('SELECT traffic FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
+    return row === undefined ? undefined : parseTraffic(row['traffic']);
+  }
+
+  #lastRevision(): number {
+    return Number(this.sql('SELECT coalesce(max(revision), 0) AS last FROM changes').get()?.['last']);
+  }
+}
+
+export function parseTraffic(json: unknown): Traffic {
+  return parseCanonicalJson(String(json)) as Traffic;
+}

@@ -1,0 +1,104 @@
+import { workerData } from 'piscina';
+import type { DatabaseSync } from 'node:sqlite';
+import { ShoalError } from '../../core/errors.ts';
+import { openRegistryFile } from './sqlite-file.ts';
+import type { Answer, Call, Operations, ThreadData } from './sqlite-messages.ts';
+import { Reads } from './sqlite-reads.ts';
+import { Tables } from './sqlite-tables.ts';
+import { Writes } from './sqlite-writes.ts';
+
+/** The thread that owns the database: a commit waits for the disk here, and not where requests are served. */
+interface Opened {
+  readonly operations: Operations;
+  readonly tables: Tables;
+}
+
+let opened: Opened | undefined;
+
+export default function run(call: Call): Answer {
+  try {
+    opened ??= openTables(workerData as ThreadData);
+    const operation = opened.operations[call.operation] as (...args: unknown[]) => unknown;
+    const value = operation(...call.args);
+    return { ok: true, value, revision: opened.tables.revision };
+  } catch (error) {
+    if (error instanceof ShoalError) return { ok: false, code: error.code, message: error.message };
+    return failed(error);
+  }
+}
+
+function openTables({ path, limits }: ThreadData): Opened {
+  const db = openRegistryFile(path);
+  try {
+    const tables = new Tables(db);
+    return { tables, operations: operationsOn(db, tables, new Reads(tables), new Writes(tables, limits)) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function operationsOn(db: DatabaseSync, tables: Tables, reads: Reads, writes: Writes): Operations {
+  return {
+    revision: () => tables.revision,
+    register: (registrations) => writes.register(registrations),
+    versions: (ids) => ids.map((id) => reads.version(id)),
+    deleteVersion: (id) => ({ revision: writes.deleteVersion(id) }),
+    model: (tenant, model) => reads.model(tenant, model),
+    models: (tenant, page) => reads.models(tenant, page),
+    deleteModel: (tenant, model) => ({ revision: writes.deleteModel(tenant, model) }),
+    setTraffic(tenant, model, traffic, ifRevision) {
+      writes.setTraffic(tenant, model, traffic, ifRevision);
+      return there(reads.model(tenant, model));
+    },
+    tenant: (tenant) => reads.tenant(tenant),
+    tenants: (page) => reads.tenants(page),
+    putTenant(tenant, settings) {
+      writes.putTenant(tenant, settings);
+      return there(reads.tenant(tenant));
+    },
+    deleteTenant: (tenant) => ({ revision: writes.deleteTenant(tenant) }),
+    snapshotTenants: (after, limit) => reads.snapshotTenants(after, limit),
+    snapshotModels: (after, limit) => reads.snapshotModels(after, limit),
+    changes: (after, limit) => reads.changes(after, limit),
+    specs: (ids) => reads.specs(ids),
+    close: () => db.close(),
+  };
+}
+
+/** Nothing else runs between a write and the read after it. */
+function there<T>(record: T | undefined): T {
+  if (record === undefined) throw new Error('a record that was just written is gone');
+  return record;
+}
+
+/** SQLite's primary result codes that say something about the store and not about our SQL. */
+const REASONS: Readonly<Record<number, string>> = {
+  5: 'another process holds it',
+  6: 'another process holds it',
+  7: 'out of memory',
+  8: 'the file is read-only',
+  10: 'the device or file system refuses (input/output error)',
+  11: 'the file is damaged',
+  13: 'no space left on the device',
+  14: 'the file can not be opened',
+  23: 'permission denied',
+  26: 'the file is not a database',
+};
+
+function failed(error: unknown): Answer {
+  const text = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
+  const reason = code === undefined ? undefined : REASONS[code & 0xff];
+  if (reason !== undefined) {
+    return { ok: false, code: 'STORE_UNAVAILABLE', message: `registry: ${reason} (${text})` };
+  }
+  if (error instanceof Error && 'syscall' in error && 'code' in error) {
+    return {
+      ok: false,
+      code: 'STORE_UNAVAILABLE',
+      message: `registry: file system failure (${String(error.code)})`,
+    };
+  }
+  return { ok: false, code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? text) : text };
+}

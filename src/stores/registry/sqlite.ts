@@ -1,0 +1,222 @@
+import { channel } from 'node:diagnostics_channel';
+import { EventEmitter, once } from 'node:events';
+import { Piscina } from 'piscina';
+import { ShoalError } from '../../core/errors.ts';
+import { DEFAULT_LIMITS } from '../../core/limits.ts';
+import type { Traffic } from '../../core/traffic-split.ts';
+import { GroupCommit } from './group-commit.ts';
+import type {
+  Page,
+  PageRequest,
+  Registration,
+  Registry,
+  RoutingEntry,
+  TenantSettings,
+  VersionId,
+} from './registry.ts';
+import { RevisionGapError } from './registry.ts';
+import { SharedSpecs } from './shared-specs.ts';
+import type {
+  Answer,
+  ModelName,
+  Operations,
+  RegistryLimits,
+  RowEntry,
+  ThreadData,
+} from './sqlite-messages.ts';
+
+/** Published after every commit of registrations: `{ registrations: number }`. */
+export const COMMIT_CHANNEL = 'shoal:registry:commit';
+const commits = channel(COMMIT_CHANNEL);
+
+const PAGE_ENTRIES = 1_000;
+const GROUP_REGISTRATIONS = 1_000;
+
+/**
+ * The registry in one SQLite file, for one process: SQLite is synchronous and every commit waits for the disk,
+ * so the database lives in a thread of its own. A file that is damaged or foreign is refused: STORE_UNAVAILABLE.
+ */
+export async function openSqliteRegistry(
+  path: string,
+  limits: RegistryLimits = DEFAULT_LIMITS,
+): Promise<Registry> {
+  const { versionsPerModel, changeLogEntries, registryQueueCalls } = limits;
+  const workerData: ThreadData = { path, limits: { versionsPerModel, changeLogEntries, registryQueueCalls } };
+  const pool = new Piscina<unknown, Answer>({
+    filename: new URL('./sqlite-thread.ts', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+    maxQueue: registryQueueCalls,
+    workerData,
+  });
+  const registry = new SqliteRegistry(pool, registryQueueCalls);
+  try {
+    await registry.revision();
+    return registry;
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
+}
+
+class SqliteRegistry implements Registry {
+  readonly #pool: Piscina<unknown, Answer>;
+  readonly #queueCalls: number;
+  readonly #specs = new SharedSpecs((ids) => this.#call('specs', ids));
+  readonly #group: GroupCommit;
+  readonly #changed = new EventEmitter().setMaxListeners(0);
+  #revision = 0;
+  #closed = false;
+
+  constructor(pool: Piscina<unknown, Answer>, queueCalls: number) {
+    this.#pool = pool;
+    this.#queueCalls = queueCalls;
+    // A thread that dies rejects the calls it had; the pool makes a new one, which opens the file again.
+    pool.on('error', () => undefined);
+    this.#group = new GroupCommit(GROUP_REGISTRATIONS, queueCalls, async (registrations) => {
+      const outcomes = await this.#call('register', registrations);
+      if (commits.hasSubscribers) commits.publish({ registrations: registrations.length });
+      return outcomes;
+    });
+  }
+
+  revision() {
+    return this.#call('revision');
+  }
+  register(registrations: readonly Registration[]) {
+    return this.#group.add(registrations);
+  }
+  async version(tenant: string, model: string, version: string) {
+    return (await this.versions([{ tenant, model, version }]))[0];
+  }
+  versions(ids: readonly VersionId[]) {
+    return this.#call('versions', ids);
+  }
+  deleteVersion(id: VersionId) {
+    return this.#call('deleteVersion', id);
+  }
+  model(tenant: string, model: string) {
+    return this.#call('model', tenant, model);
+  }
+  models(tenant: string, page: PageRequest) {
+    return this.#call('models', tenant, page);
+  }
+  deleteModel(tenant: string, model: string) {
+    return this.#call('deleteModel', tenant, model);
+  }
+  setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number) {
+    return this.#call('setTraffic', tenant, model, traffic, ifRevision);
+  }
+  tenant(tenant: string) {
+    return this.#call('tenant', tenant);
+  }
+  tenants(page: PageRequest): Promise<Page<{ tenant: string; settings: TenantSettings; revision: number }>> {
+    return this.#call('tenants', page);
+  }
+  putTenant(tenant: string, settings: TenantSettings) {
+    return this.#call('putTenant', tenant, settings);
+  }
+  deleteTenant(tenant: string) {
+    return this.#call('deleteTenant', tenant);
+  }
+
+  /**
+   * The pages are read one after the other, each as of its own moment, and all carry the revision from before
+   * the first: no read transaction is held open for a slow reader. What changed meanwhile may or may not be in
+   * the pages, but it is in the log after that revision, so whoever follows from there ends with the truth;
+   * an entry that is newer than the page's revision says so in its own.
+   */
+  async *snapshot(): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
+    const revision = await this.revision();
+    for (let after = ''; ; ) {
+      const rows = await this.#call('snapshotTenants', after, PAGE_ENTRIES);
+      // An empty registry has one empty page, so that its revision is known.
+      yield { revision, entries: await this.#specs.resolve(rows) };
+      if (rows.length < PAGE_ENTRIES) break;
+      after = rows.at(-1)?.tenant ?? '';
+    }
+    for (let after: ModelName = { tenant: '', model: '' }; ; ) {
+      const rows = await this.#call('snapshotModels', after, PAGE_ENTRIES);
+      if (rows.length > 0) yield { revision, entries: await this.#specs.resolve(rows) };
+      if (rows.length < PAGE_ENTRIES) return;
+      after = lastModel(rows);
+    }
+  }
+
+  async *follow(
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
+    let revision = from;
+    while (!signal.aborted && !this.#closed) {
+      const page = await this.#call('changes', revision, PAGE_ENTRIES);
+      if (page === undefined) {
+        throw new RevisionGapError(`the change log doesn't reach back to revision ${revision}`);
+      }
+      if (page.entries.length > 0) {
+        revision = page.revision;
+        yield { revision, entries: await this.#specs.resolve(page.entries) };
+      } else if (this.#revision <= revision) {
+        await this.#change(signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#changed.emit('change');
+    try {
+      await this.#send('close', []);
+    } finally {
+      await this.#pool.destroy();
+    }
+  }
+
+  async #change(signal: AbortSignal): Promise<void> {
+    try {
+      await once(this.#changed, 'change', { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #call<K extends keyof Operations>(
+    operation: K,
+    ...args: Parameters<Operations[K]>
+  ): Promise<ReturnType<Operations[K]>> {
+    if (this.#closed) throw new ShoalError('SHUTTING_DOWN', 'the registry is closed');
+    return this.#send(operation, args);
+  }
+
+  async #send<K extends keyof Operations>(
+    operation: K,
+    args: Parameters<Operations[K]>,
+  ): Promise<ReturnType<Operations[K]>> {
+    if (this.#pool.queueSize >= this.#queueCalls) {
+      throw new ShoalError('STORE_UNAVAILABLE', `registry: ${this.#queueCalls} calls are waiting already`);
+    }
+    let answer: Answer;
+    try {
+      answer = await this.#pool.run({ operation, args });
+    } catch (error) {
+      throw new ShoalError('STORE_UNAVAILABLE', 'registry: its thread has failed', { cause: error });
+    }
+    if (!answer.ok) {
+      // INTERNAL is a bug, not a state of the store: it must not pass for an answer to the caller.
+      if (answer.code === 'INTERNAL') throw new Error(`registry: ${answer.message}`);
+      throw new ShoalError(answer.code, answer.message);
+    }
+    if (answer.revision > this.#revision) {
+      this.#revision = answer.revision;
+      this.#changed.emit('change');
+    }
+    return answer.value as ReturnType<Operations[K]>;
+  }
+}
+
+function lastModel(rows: readonly RowEntry[]): ModelName {
+  const last = rows.at(-1);
+  if (last?.kind !== 'model') throw new Error('a page of models ends with something else');
+  return last;
+}

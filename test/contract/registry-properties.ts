@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import fc from 'fast-check';
+import type { Traffic } from '../../src/core/traffic-split.ts';
+import { ShoalError } from '../../src/core/errors.ts';
+import type { Registry } from '../../src/stores/registry/registry.ts';
+import { catchUp, type MakeRegistry, readTable, registration } from './registry.ts';
+import { RegistryModel, type Table } from './registry-model.ts';
+
+const tenant = fc.constantFrom('a', 'b');
+const model = fc.constantFrom('m', 'n');
+const version = fc.constantFrom('1', '2', '3', '4');
+const share = fc.record({ version, percent: fc.integer({ min: 0, max: 100 }) }, { noNullPrototype: true });
+const traffic: fc.Arbitrary<Traffic> = fc.record(
+  { stable: version, canary: share, shadow: share },
+  { requiredKeys: [], noNullPrototype: true },
+);
+const one = fc.record({
+  id: fc.record({ tenant, model, version }),
+  more: fc.record({
+    content: fc.constantFrom('x', 'y'),
+    features: fc.constantFrom(['p'], ['q', 'r']),
+    config: fc.constantFrom({}, { classifier: false }),
+    activate: fc.boolean(),
+  }),
+});
+const operation = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('register' as const),
+      each: fc.array(one, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('setTraffic' as const), tenant, model, traffic }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('deleteVersion' as const), tenant, model, version }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deleteModel' as const), tenant, model }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deleteTenant' as const), tenant }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('putTenant' as const),
+      tenant,
+      shardSize: fc.integer({ min: 1, max: 9 }),
+    }),
+  },
+);
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+
+const limits = { versionsPerModel: 3, changeLogEntries: 1_000 };
+
+/** Random operations against the simplest thing that could be right. */
+export function registryProperties(name: string, make: MakeRegistry): void {
+  it(`${name} agrees with the model, and every follower ends where the snapshot stands`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 25 }), async (operations) => {
+        const made = await make(limits);
+        try {
+          await runOperations(made.registry, operations);
+        } finally {
+          await made.close();
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+}
+
+async function runOperations(registry: Registry, operations: Operation[]): Promise<void> {
+  const expected = new RegistryModel();
+  const followers: Table[] = [];
+  let revision = 0;
+  for (const each of operations) {
+    followers.push(await readTable(registry));
+    assert.equal(await onRegistry(registry, each), onModel(expected, each), JSON.stringify(each));
+    const now = await registry.revision();
+    assert.ok(now >= revision, 'the revision never goes back');
+    revision = now;
+  }
+  assert.deepEqual((await readTable(registry)).state(), expected.state());
+  for (const follower of followers) {
+    await catchUp(registry, follower);
+    assert.deepEqual(follower.state(), expected.state());
+  }
+}
+
+async function onRegistry(registry: Registry, each: Operation): Promise<string> {
+  try {
+    switch (each.kind) {
+      case 'register': {
+        const outcomes = await registry.register(each.each.map(({ id, more }) => registration(id, more)));
+        return outcomes.map((outcome) => ('code' in outcome ? outcome.code : outcome.status)).join();
+      }
+      case 'setTraffic':
+        await registry.setTraffic(each.tenant, each.model, each.traffic);
+        return 'ok';
+      case 'deleteVersion':
+        await registry.deleteVersion(each);
+        return 'ok';
+      case 'deleteModel':
+        await registry.deleteModel(each.tenant, each.model);
+        return 'ok';
+      case 'deleteTenant':
+        await registry.deleteTenant(each.tenant);
+        return 'ok';
+      case 'putTenant':
+        await registry.putTenant(each.tenant, { shardSize: each.shardSize });
+        return 'ok';
+    }
+  } catch (error) {
+    if (error instanceof ShoalError) return error.code;
+    throw error;
+  }
+}
+
+function onModel(expected: RegistryModel, each: Operation): string {
+  switch (each.kind) {
+    case 'register':
+      return each.each
+        .map(({ id, more }) => expected.register(registration(id, more), limits.versionsPerModel))
+        .join();
+    case 'setTraffic':
+      return expected.setTraffic(each.tenant, each.model, each.traffic);
+    case 'deleteVersion':
+      return expected.deleteVersion(each.tenant, each.model, each.version);
+    case 'deleteModel':
+      return expected.deleteModel(each.tenant, each.model);
+    case 'deleteTenant':
+      return expected.deleteTenant(each.tenant);
+    case 'putTenant':
+      return expected.putTenant(each.tenant, { shardSize: each.shardSize });
+  }
+}
