@@ -10,7 +10,7 @@ import type { Digest } from '../../src/core/ids.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import { type ArtifactsUnderTest, artifactsContract, digestOf } from './artifacts.ts';
 
-async function make(): Promise<ArtifactsUnderTest & { path: string; fileOf(digest: Digest): string }> {
+async function make(): Promise<ArtifactsUnderTest & { path: string; fileOf: (digest: Digest) => string }> {
   const path = await mkdtemp(join(tmpdir(), 'shoal-artifacts-'));
   return {
     path,

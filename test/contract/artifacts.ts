@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Digest } from '../../src/core/ids.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 
 export interface ArtifactsUnderTest {
   readonly store: ArtifactStore;
   /** A second client of the same store, as another process would have. */
-  again(): Promise<ArtifactStore>;
-  close(): Promise<void>;
+  readonly again: () => Promise<ArtifactStore>;
+  readonly close: () => Promise<void>;
 }
 
 export function digestOf(bytes: Uint8Array): Digest {
@@ -106,7 +106,7 @@ export function artifactsContract(name: string, make: () => Promise<ArtifactsUnd
 
     it('refuses a digest that is none', () =>
       withStore(async ({ store }) => {
-        await assert.rejects(store.read('sha256:../../etc/passwd' as Digest), { code: 'INVALID_NAME' });
+        await assert.rejects(store.read('sha256:../../etc/passwd'), { code: 'INVALID_NAME' });
       }));
   });
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Traffic } from '../../src/core/traffic-split.ts';
 import { ShoalError } from '../../src/core/errors.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
-import { catchUp, type MakeRegistry, readTable, registration } from './registry.ts';
+import { catchUp, type MakeRegistry, readTable, registration } from './registry-support.ts';
 import { RegistryModel, type Table } from './registry-model.ts';
 
 const tenant = fc.constantFrom('a', 'b');
@@ -89,48 +89,36 @@ async function runOperations(registry: Registry, operations: Operation[]): Promi
 
 async function onRegistry(registry: Registry, each: Operation): Promise<string> {
   try {
-    switch (each.kind) {
-      case 'register': {
-        const outcomes = await registry.register(each.each.map(({ id, more }) => registration(id, more)));
-        return outcomes.map((outcome) => ('code' in outcome ? outcome.code : outcome.status)).join();
-      }
-      case 'setTraffic':
-        await registry.setTraffic(each.tenant, each.model, each.traffic);
-        return 'ok';
-      case 'deleteVersion':
-        await registry.deleteVersion(each);
-        return 'ok';
-      case 'deleteModel':
-        await registry.deleteModel(each.tenant, each.model);
-        return 'ok';
-      case 'deleteTenant':
-        await registry.deleteTenant(each.tenant);
-        return 'ok';
-      case 'putTenant':
-        await registry.putTenant(each.tenant, { shardSize: each.shardSize });
-        return 'ok';
-    }
+    return await perform(registry, each);
   } catch (error) {
     if (error instanceof ShoalError) return error.code;
     throw error;
   }
 }
 
-function onModel(expected: RegistryModel, each: Operation): string {
-  switch (each.kind) {
-    case 'register':
-      return each.each
-        .map(({ id, more }) => expected.register(registration(id, more), limits.versionsPerModel))
-        .join();
-    case 'setTraffic':
-      return expected.setTraffic(each.tenant, each.model, each.traffic);
-    case 'deleteVersion':
-      return expected.deleteVersion(each.tenant, each.model, each.version);
-    case 'deleteModel':
-      return expected.deleteModel(each.tenant, each.model);
-    case 'deleteTenant':
-      return expected.deleteTenant(each.tenant);
-    case 'putTenant':
-      return expected.putTenant(each.tenant, { shardSize: each.shardSize });
+async function perform(registry: Registry, each: Operation): Promise<string> {
+  if (each.kind === 'register') {
+    const outcomes = await registry.register(each.each.map(({ id, more }) => registration(id, more)));
+    return outcomes.map((outcome) => ('code' in outcome ? outcome.code : outcome.status)).join();
   }
+  if (each.kind === 'setTraffic') await registry.setTraffic(each.tenant, each.model, each.traffic);
+  else if (each.kind === 'deleteVersion') await registry.deleteVersion(each);
+  else if (each.kind === 'deleteModel') await registry.deleteModel(each.tenant, each.model);
+  else if (each.kind === 'deleteTenant') await registry.deleteTenant(each.tenant);
+  else await registry.putTenant(each.tenant, { shardSize: each.shardSize });
+  return 'ok';
+}
+
+function onModel(expected: RegistryModel, each: Operation): string {
+  if (each.kind === 'register') {
+    const outcomes = each.each.map(({ id, more }) =>
+      expected.register(registration(id, more), limits.versionsPerModel),
+    );
+    return outcomes.join();
+  }
+  if (each.kind === 'setTraffic') return expected.setTraffic(each.tenant, each.model, each.traffic);
+  if (each.kind === 'deleteVersion') return expected.deleteVersion(each.tenant, each.model, each.version);
+  if (each.kind === 'deleteModel') return expected.deleteModel(each.tenant, each.model);
+  if (each.kind === 'deleteTenant') return expected.deleteTenant(each.tenant);
+  return expected.putTenant(each.tenant, { shardSize: each.shardSize });
 }

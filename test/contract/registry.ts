@@ -1,72 +1,16 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Digest } from '../../src/core/ids.ts';
 import type { ModelConfig } from '../../src/model/config.ts';
-import type { Registration, Registry, RoutingEntry } from '../../src/stores/registry/registry.ts';
+import type { RoutingEntry } from '../../src/stores/registry/registry.ts';
 import { RevisionGapError } from '../../src/stores/registry/registry.ts';
 import { registryProperties } from './registry-properties.ts';
-import { Table } from './registry-model.ts';
-
-export interface RegistryUnderTest {
-  readonly registry: Registry;
-  /** Closes the registry and gives it anew from what is stored. */
-  reopen(): Promise<Registry>;
-  close(): Promise<void>;
-}
-
-export interface RegistryLimitsUnderTest {
-  readonly versionsPerModel: number;
-  readonly changeLogEntries: number;
-}
-
-export type MakeRegistry = (limits: RegistryLimitsUnderTest) => Promise<RegistryUnderTest>;
-
-export function registration(
-  id: { tenant?: string; model?: string; version?: string },
-  more: { content?: string; features?: readonly string[]; config?: ModelConfig; activate?: boolean } = {},
-): Registration {
-  const digest = (text: string): Digest => `sha256:${createHash('sha256').update(text).digest('hex')}`;
-  const content = more.content ?? 'artifact';
-  return {
-    tenant: id.tenant ?? 'acme',
-    model: id.model ?? 'churn',
-    version: id.version ?? '1',
-    config: more.config ?? {},
-    activate: more.activate ?? false,
-    artifact: {
-      digest: digest(content),
-      bytes: content.length,
-      preparedDigest: digest(`prepared ${content}`),
-      spec: {
-        signature: {
-          inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
-          outputs: [{ name: 'label', datatype: 'INT64', shape: [-1], classLabels: ['a', 'b'] }],
-        },
-        ...(more.features === undefined ? {} : { features: more.features }),
-      },
-      resources: { residentBytes: 90_000, loadMs: 0.625, runMs: 0.03125 },
-    },
-  };
-}
-
-export async function readTable(registry: Registry): Promise<Table> {
-  const table = new Table();
-  for await (const page of registry.snapshot()) table.apply(page);
-  return table;
-}
-
-/** Follows until the registry's revision of now is reached. */
-export async function catchUp(registry: Registry, table: Table): Promise<void> {
-  const target = await registry.revision();
-  const stop = new AbortController();
-  if (table.revision >= target) return;
-  for await (const page of registry.follow(table.revision, stop.signal)) {
-    assert.ok(page.revision > table.revision, 'pages advance');
-    table.apply(page);
-    if (table.revision >= target) return;
-  }
-}
+import {
+  catchUp,
+  type MakeRegistry,
+  readTable,
+  type RegistryUnderTest,
+  registration,
+} from './registry-support.ts';
 
 /** What every implementation of Registry must do. */
 export function registryContract(name: string, make: MakeRegistry): void {
@@ -133,11 +77,10 @@ export function registryContract(name: string, make: MakeRegistry): void {
           registration({ version: '2' }),
         ]);
         assert.deepEqual(
-          outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.code : outcome.status)),
-          [
-            ...['unchanged', 'VERSION_EXISTS', 'VERSION_EXISTS', 'TENANT_DELETED'],
-            ...['registered', 'registered', 'QUOTA_EXCEEDED', 'unchanged'],
-          ],
+          outcomes
+            .map((outcome) => (outcome.status === 'rejected' ? outcome.code : outcome.status))
+            .join(' '),
+          'unchanged VERSION_EXISTS VERSION_EXISTS TENANT_DELETED registered registered QUOTA_EXCEEDED unchanged',
         );
         const messages = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.message : ''));
         const digests = [registration({}), registration({}, { content: 'other' })].map(

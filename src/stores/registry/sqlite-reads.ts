@@ -113,7 +113,7 @@ export class Reads {
     for (const row of select.all(after, limit)) {
       revision = Number(row['revision']);
       // Only the last mention within the page: the state is the same for all of them.
-      const name = `${String(row['tenant'])}/${String(row['model'] ?? '')}`;
+      const name = `${row['tenant'] as string}/${(row['model'] as string | null) ?? ''}`;
       latest.delete(name);
       latest.set(name, row);
     }
@@ -127,7 +127,7 @@ export class Reads {
     if (change['model'] === null) {
       return { kind: 'tenant', ...(this.tenant(tenant) ?? { tenant, revision }) };
     }
-    const model = String(change['model']);
+    const model = change['model'] as string;
     const row = this.#tables.sql('SELECT * FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
     return row === undefined ? { kind: 'model', tenant, model, revision } : this.#modelEntry(row);
   }

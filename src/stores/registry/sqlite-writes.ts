@@ -153,10 +153,14 @@ export class Writes {
   #insertVersion({ tenant, model, version, artifact, config }: Registration, revision: number): void {
     const { residentBytes, loadMs, runMs } = artifact.resources;
     const spec = this.#tables.intern('specs', artifact.spec);
-    this.#run('INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
-      ...[tenant, model, version, artifact.digest, artifact.bytes, artifact.preparedDigest],
-      ...[Math.ceil(residentBytes), loadMs, runMs, spec, this.#tables.intern('configs', config), revision],
-    ]);
+    const configId = this.#tables.intern('configs', config);
+    const names: (string | number)[] = [tenant, model, version];
+    const artifacts = [artifact.digest, artifact.bytes, artifact.preparedDigest];
+    const numbers = [Math.ceil(residentBytes), loadMs, runMs, spec, configId, revision];
+    this.#run(
+      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      names.concat(artifacts, numbers),
+    );
   }
 
   #writeModel(tenant: string, model: string, traffic: Traffic, revision: number): void {
