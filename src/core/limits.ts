@@ -4,6 +4,8 @@ export const DEFAULT_LIMITS = {
   bodyBytes: 16 * 1024 * 1024,
   artifactBytes: 512 * 1024 * 1024,
   bulkLineBytes: 64 * 1024 * 1024,
+  /** Tensors made of one `:predict` request; defaults and names can make them larger than its body. */
+  inputBytes: 64 * 1024 * 1024,
   instances: 4_096,
   jsonDepth: 32,
   headerBytes: 16 * 1024,
@@ -15,6 +17,12 @@ export const DEFAULT_LIMITS = {
   /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
+  /** The tensors of one request or answer between router and worker: what a whole body can hold as FP64. */
+  frameBytes: 64 * 1024 * 1024,
+  /** Cold loads under way at once in one worker; what else is cold waits in line. */
+  workerLoads: 32,
+  /** How long a cold load may wait for memory that leased models hold. */
+  memoryWaitMs: 2_000,
   /** The longest and the default deadline of a prediction. */
   deadlineMs: 60_000,
   defaultDeadlineMs: 5_000,

@@ -2,6 +2,9 @@ import { ShoalError } from '../core/errors.ts';
 import { ELEMENT_BYTES, type NamedTensor } from '../model/signature.ts';
 import { elementOffsets } from './string-elements.ts';
 
+/** A model may declare any batch; padding one row up to it must not take the lane's memory. */
+const MAX_PADDED_BYTES = 256 * 1024 * 1024;
+
 /**
  * For models whose first dimension is fixed: cuts inputs into parts of exactly `partRows` rows (the last padded by
  * repeating its last row) and joins the outputs of the parts again. Works on raw bytes, strings included.
@@ -33,7 +36,7 @@ export function cutRows(inputs: readonly NamedTensor[], rows: number, partRows: 
       part.push({
         ...input,
         shape: [partRows, ...input.shape.slice(1)],
-        data: pad(whole, padRow, first + partRows - last),
+        data: pad(input.name, whole, padRow, first + partRows - last),
       });
     }
   }
@@ -72,7 +75,17 @@ function rowOffsets(tensor: NamedTensor): (row: number) => number {
   return (row) => offsets[row * rowElements] as number;
 }
 
-function pad(whole: Uint8Array, padRow: Uint8Array, times: number): Uint8Array {
-  if (times === 0) return whole;
-  return Buffer.concat([whole, ...Array.from<Uint8Array>({ length: times }).fill(padRow)]);
+function pad(name: string, whole: Uint8Array, padRow: Uint8Array, rows: number): Uint8Array {
+  if (rows === 0) return whole;
+  const bytes = whole.byteLength + rows * padRow.byteLength;
+  if (bytes > MAX_PADDED_BYTES) {
+    const total = rows + whole.byteLength / padRow.byteLength;
+    throw new ShoalError(
+      'TOO_LARGE',
+      `${name} padded to ${total} rows takes ${bytes} bytes, at most ${MAX_PADDED_BYTES} are allowed`,
+    );
+  }
+  const padded = Buffer.alloc(bytes, padRow);
+  padded.set(whole);
+  return padded;
 }

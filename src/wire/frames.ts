@@ -161,6 +161,9 @@ function decodeRequest(frame: Buffer): RequestFrame {
   const keyLength = frame.readUInt16LE(6);
   const sectionStart = align8(HEAD_BYTES + keyLength);
   if (sectionStart + 8 > frame.length) throw new FrameError('request frame ends before its tensors');
+  const residentBytes = frame.readDoubleLE(24);
+  if (!(residentBytes >= 0 && residentBytes <= Number.MAX_SAFE_INTEGER))
+    throw new FrameError(`request frame says ${residentBytes} resident bytes`);
   return {
     type: 'request',
     id: frame.readUInt32LE(8),
@@ -168,7 +171,7 @@ function decodeRequest(frame: Buffer): RequestFrame {
     attempt: frame.readUInt8(5),
     timeoutMs: frame.readUInt32LE(12),
     partRows: frame.readUInt32LE(16),
-    residentBytes: frame.readDoubleLE(24),
+    residentBytes,
     section: frame.subarray(sectionStart),
   };
 }

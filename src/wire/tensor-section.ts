@@ -8,8 +8,6 @@ import { DATATYPES, type NamedTensor } from '../model/signature.ts';
  *   per tensor: u8 datatype, u8 rank, u16 name bytes, u32 data bytes, u32 dimension * rank, name, pad, data, pad
  */
 const MAX_RANK = 255;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export function align8(offset: number): number {
   return (offset + 7) & ~7;
@@ -23,7 +21,7 @@ export interface EncodedTensor extends Omit<NamedTensor, 'name'> {
 export function sectionBytes(tensors: readonly EncodedTensor[]): number {
   let bytes = 8;
   for (const tensor of tensors) {
-    bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameBytes(tensor.name).length);
+    bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameLength(tensor.name));
     bytes = align8(bytes + tensor.data.byteLength);
   }
   return bytes;
@@ -34,20 +32,22 @@ export function writeSection(target: Buffer, start: number, tensors: readonly En
   target.writeUInt32LE(tensors.length, start);
   let at = start + 8;
   for (const tensor of tensors) {
-    const name = nameBytes(tensor.name);
+    const { name } = tensor;
+    const nameBytes = nameLength(name);
     if (tensor.shape.length > MAX_RANK)
       throw new RangeError(`tensor rank ${tensor.shape.length} exceeds ${MAX_RANK}`);
     target[at] = DATATYPES.indexOf(tensor.datatype);
     target[at + 1] = tensor.shape.length;
-    target.writeUInt16LE(name.length, at + 2);
+    target.writeUInt16LE(nameBytes, at + 2);
     target.writeUInt32LE(tensor.data.byteLength, at + 4);
     at += 8;
     for (const dimension of tensor.shape) {
       target.writeUInt32LE(dimension, at);
       at += 4;
     }
-    target.set(name, at);
-    at = align8(at + name.length);
+    if (typeof name === 'string') target.write(name, at);
+    else target.set(name, at);
+    at = align8(at + nameBytes);
     target.set(tensor.data, at);
     at = align8(at + tensor.data.byteLength);
   }
@@ -57,6 +57,7 @@ export function writeSection(target: Buffer, start: number, tensors: readonly En
 /** The tensors of a section; their data are views into `bytes`. Throws RangeError on a malformed section. */
 export function readSection(bytes: Uint8Array): NamedTensor[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = view.getUint32(0, true);
   const tensors: NamedTensor[] = [];
   let at = 8;
@@ -76,13 +77,13 @@ export function readSection(bytes: Uint8Array): NamedTensor[] {
         `tensor ${index} ends at ${dataStart + dataLength}, beyond the section's ${bytes.byteLength} bytes`,
       );
     }
-    const name = decoder.decode(bytes.subarray(at, at + nameLength));
+    const name = text.toString('utf8', at, at + nameLength);
     tensors.push({ name, datatype, shape, data: bytes.subarray(dataStart, dataStart + dataLength) });
     at = align8(dataStart + dataLength);
   }
   return tensors;
 }
 
-function nameBytes(name: string | Uint8Array): Uint8Array {
-  return typeof name === 'string' ? encoder.encode(name) : name;
+function nameLength(name: string | Uint8Array): number {
+  return typeof name === 'string' ? Buffer.byteLength(name) : name.byteLength;
 }

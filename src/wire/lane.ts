@@ -1,0 +1,57 @@
+import { type ErrorCode, isErrorCode, ShoalError } from '../core/errors.ts';
+
+/**
+ * A worker's main thread <-> a lane thread. One message for all that waits for a lane, one answer for all of it.
+ * Tensor sections travel in one transferred buffer, back to back, each on a multiple of 8; numbers travel flat,
+ * so that a message of 64 runs is a handful of objects to clone. Handles are given by the main thread and never
+ * used twice.
+ */
+export interface LaneTask {
+  /** Done first, so that the memory of these is free before anything is loaded. */
+  readonly releases: readonly number[];
+  readonly loads: readonly LaneLoad[];
+  /** RUN_FIELDS numbers a run: handle, offset and length of its section, part rows. */
+  readonly runs: readonly number[];
+  readonly sections: ArrayBuffer;
+}
+
+export interface LaneLoad {
+  readonly handle: number;
+  /** The prepared artifact; transferred. */
+  readonly artifact: Uint8Array<ArrayBuffer>;
+}
+
+export const RUN_FIELDS = 4;
+
+export interface LaneAnswer {
+  /** In the order of `loads`. */
+  readonly loads: readonly LaneLoaded[];
+  /** OUTCOME_FIELDS numbers a run, in order: 1 or 0 for done or failed, offset and length of its section, run us. */
+  readonly outcomes: readonly number[];
+  readonly sections: ArrayBuffer;
+  /** For the runs that failed, in order. */
+  readonly failures: readonly LaneFailure[];
+}
+
+export const OUTCOME_FIELDS = 4;
+
+export type LaneLoaded =
+  | { readonly ok: true; readonly loadUs: number }
+  | { readonly ok: false; readonly failure: LaneFailure };
+
+/** An error as it crosses threads, where its class and code would be lost. */
+export interface LaneFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What isn't a ShoalError is a bug: INTERNAL, with its stack for the log of the main thread. */
+export function toFailure(error: unknown): LaneFailure {
+  if (error instanceof ShoalError) return { code: error.code, message: error.message };
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'INTERNAL', message: text };
+}
+
+export function fromFailure(failure: LaneFailure): ShoalError {
+  return new ShoalError(isErrorCode(failure.code) ? failure.code : 'INTERNAL', failure.message);
+}

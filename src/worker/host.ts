@@ -1,0 +1,209 @@
+import { ShoalError } from '../core/errors.ts';
+import type { Limits } from '../core/limits.ts';
+import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
+import type { RequestFrame } from '../wire/frames.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
+import type { Lanes } from './lanes.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { Lease, Residency, Waiter } from './residency.ts';
+
+export interface HostOptions {
+  readonly limits: Limits;
+  readonly lanes: Lanes;
+  readonly residency: Residency;
+  readonly metrics: WorkerMetrics;
+  readonly clock: () => number;
+  /** A failure with code INTERNAL is a bug: its message goes here, and not to the caller. */
+  readonly onBug: (message: string) => void;
+}
+
+const MIN_RETRY_AFTER_MS = 10;
+
+/**
+ * The story of one request in a worker: is there room, is the model resident (else load it, once for all that
+ * wait), then its lane's queue, then the answer. Plain callbacks: this is the hot path of the whole fleet.
+ */
+export class Host implements JobOwner {
+  readonly clock: () => number;
+  readonly #options: HostOptions;
+  readonly #metrics: WorkerMetrics;
+  #requests = 0;
+  #bytes = 0;
+  #draining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#metrics = options.metrics;
+    this.clock = options.clock;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Loading, waiting or running now. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** `reply` is called once, never from in here, and not at all after `cancel`. */
+  submit(request: RequestFrame, reply: Reply): Job {
+    const { limits, residency } = this.#options;
+    const job = new Job(this, request, Math.min(request.timeoutMs, limits.deadlineMs), reply);
+    this.#requests++;
+    this.#bytes += request.section.byteLength;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      queueMicrotask(() => job.fail(refusal.code, refusal.message, this.#retryAfterMs()));
+      return job;
+    }
+    const lease = residency.lease(request.key);
+    if (lease === undefined) this.#load(job, request.residentBytes);
+    else job.enqueue(lease);
+    return job;
+  }
+
+  /** The caller has gone. A run that has begun goes on, for nobody. */
+  cancel(job: Job): void {
+    if (job.settled) return;
+    job.drop();
+    this.#leave(job);
+    const { lease } = job;
+    if (job.stopLoading !== undefined) job.stopLoading();
+    else if (lease?.placed.lane.cancel(job) === true) this.unlease(lease);
+    else return;
+    this.#metrics.cancelled.inc();
+  }
+
+  async warm(request: WarmRequest): Promise<WarmAnswer> {
+    const { limits, residency } = this.#options;
+    if (request.ifResident !== undefined && !residency.isResident(request.ifResident))
+      return { loaded: false };
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    const lease = residency.lease(request.key) ?? (await this.#warmLoad(request, limits.warmMs));
+    residency.release(lease);
+    return { loaded: true };
+  }
+
+  /** Refuses what comes from now on; resolves when nothing is left, or after `limits.drainMs`: false then. */
+  drain(): Promise<boolean> {
+    this.#draining = true;
+    if (this.#requests === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), this.#options.limits.drainMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  queueDelayUs(): number {
+    return this.#options.lanes.queueDelayUs();
+  }
+
+  unlease(lease: Lease): void {
+    this.#options.residency.release(lease);
+  }
+
+  settled(job: Job, result: JobResult): void {
+    this.#leave(job);
+    const timings = job.timings();
+    if (result.ok) {
+      this.#metrics.queueSeconds.observe(timings.queueUs / 1e6);
+      this.#metrics.runSeconds.observe(timings.runUs / 1e6);
+    }
+    job.reply(this.#presentable(result), timings);
+  }
+
+  #leave(job: Job): void {
+    this.#requests--;
+    this.#bytes -= job.section.byteLength;
+    if (this.#requests === 0 && this.#onIdle !== undefined) this.#onIdle();
+  }
+
+  #presentable(result: JobResult): JobResult {
+    const { limits, onBug } = this.#options;
+    if (result.ok) {
+      const bytes = result.section.byteLength;
+      if (bytes <= limits.frameBytes) return result;
+      const message = `the model's outputs take ${bytes} bytes, at most ${limits.frameBytes} are allowed`;
+      return { ok: false, code: 'TOO_LARGE', message, retryAfterMs: 0 };
+    }
+    if (result.code === 'INTERNAL') {
+      onBug(result.message);
+      return { ...result, message: 'internal error in a worker' };
+    }
+    return result;
+  }
+
+  #refusal(): ShoalError | undefined {
+    const { limits } = this.#options;
+    if (this.#draining) return new ShoalError('SHUTTING_DOWN', 'the worker is stopping');
+    if (this.#requests <= limits.workerQueueRequests && this.#bytes <= limits.workerQueueBytes)
+      return undefined;
+    this.#metrics.refused.inc();
+    return new ShoalError(
+      'OVERLOADED',
+      `the worker's queue is full: ${this.#requests} requests of ${limits.workerQueueRequests}, ${this.#bytes} bytes of ${limits.workerQueueBytes}`,
+    );
+  }
+
+  /** When what waits now will have been worked off. */
+  #retryAfterMs(): number {
+    return Math.max(MIN_RETRY_AFTER_MS, Math.ceil(this.queueDelayUs() / 1_000));
+  }
+
+  #load(job: Job, residentBytes: number): void {
+    const { residency } = this.#options;
+    job.cold = true;
+    const waiter: Waiter = {
+      loaded: (lease) => {
+        clearTimeout(timer);
+        job.stopLoading = undefined;
+        job.enqueue(lease);
+      },
+      failed: (error) => {
+        clearTimeout(timer);
+        job.stopLoading = undefined;
+        job.fail(error.code, error.message, error.status === 503 ? this.#retryAfterMs() : 0);
+      },
+    };
+    job.stopLoading = () => {
+      clearTimeout(timer);
+      job.stopLoading = undefined;
+      residency.abandon(job.key, waiter);
+    };
+    const timer = setTimeout(() => {
+      job.stopLoading?.();
+      this.#metrics.expired.inc();
+      job.fail('DEADLINE_EXCEEDED', 'the deadline passed while the model was being loaded', 0);
+    }, job.expiresAtMs - this.clock());
+    residency.load(job.key, residentBytes, waiter);
+  }
+
+  #warmLoad(request: WarmRequest, warmMs: number): Promise<Lease> {
+    const { residency } = this.#options;
+    const key: ModelKey = request.key;
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        loaded: (lease) => {
+          clearTimeout(timer);
+          resolve(lease);
+        },
+        failed: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      const timer = setTimeout(() => {
+        residency.abandon(key, waiter);
+        reject(new ShoalError('OVERLOADED', `the model was not loaded within ${warmMs} ms`));
+      }, warmMs);
+      residency.load(key, request.residentBytes, waiter);
+    });
+  }
+}

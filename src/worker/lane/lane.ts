@@ -1,0 +1,270 @@
+import { Piscina } from 'piscina';
+import { FairQueue } from '../../core/fair-queue.ts';
+import {
+  fromFailure,
+  type LaneAnswer,
+  type LaneFailure,
+  type LaneTask,
+  OUTCOME_FIELDS,
+} from '../../wire/lane.ts';
+import { align8 } from '../../wire/tensor-section.ts';
+import type { WorkerMetrics } from '../metrics.ts';
+
+/** A model as its lane knows it. */
+export interface LaneModel {
+  readonly handle: number;
+  /** Moving average; undefined until it has run. */
+  runUs?: number;
+}
+
+/** One request for a lane. The lane calls `begin` when it leaves the queue for the thread, and `end` exactly once. */
+export interface LaneRun {
+  readonly tenant: string;
+  readonly model: LaneModel;
+  readonly section: Uint8Array;
+  readonly partRows: number;
+  readonly expiresAtMs: number;
+  begin(nowMs: number): void;
+  end(outcome: RunOutcome): void;
+}
+
+export type RunOutcome =
+  | { readonly ok: true; readonly section: Uint8Array; readonly runUs: number }
+  | { readonly ok: false; readonly failure: LaneFailure; readonly runUs: number };
+
+interface LoadJob {
+  readonly handle: number;
+  readonly artifact: Uint8Array<ArrayBuffer>;
+  readonly resolve: (loadUs: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface ReleaseJob {
+  readonly handle: number;
+  readonly resolve: () => void;
+}
+
+interface Batch {
+  readonly releases: ReleaseJob[];
+  readonly loads: LoadJob[];
+  readonly runs: LaneRun[];
+}
+
+/** A message holds at most so many runs, and stops before a run that would make the others in it wait longer. */
+const MAX_BATCH_RUNS = 64;
+const MAX_BATCH_US = 2_000;
+/** What a run or load is taken to last before one was seen. */
+const UNSEEN_RUN_US = 500;
+const UNSEEN_LOAD_US = 2_000;
+const AVERAGE_SHARE = 0.2;
+
+/**
+ * One thread and what waits for it. While the thread works on a message everything that arrives is gathered; the
+ * next message takes of it in turns by tenant. Loads travel alone, between two messages of runs, so that a
+ * long load delays no answer that is ready.
+ */
+export class Lane {
+  readonly #pool: Piscina<LaneTask, LaneAnswer>;
+  readonly #clock: () => number;
+  readonly #metrics: WorkerMetrics;
+  readonly #onLost: (error: Error) => void;
+  readonly #runs = new FairQueue<LaneRun>();
+  #loads: LoadJob[] = [];
+  #releases: ReleaseJob[] = [];
+  #turnScheduled = false;
+  #busy = false;
+  #loadsNext = false;
+  #waitingUs = 0;
+  #sentUs = 0;
+  #sentAtMs = 0;
+  #loadUs = UNSEEN_LOAD_US;
+
+  /** `onLost`: the thread is gone and its sessions with it; called for every message that this fails. */
+  constructor(options: { clock: () => number; metrics: WorkerMetrics; onLost: (error: Error) => void }) {
+    this.#clock = options.clock;
+    this.#metrics = options.metrics;
+    this.#onLost = options.onLost;
+    this.#pool = new Piscina<LaneTask, LaneAnswer>({
+      filename: new URL('./thread.ts', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      recordTiming: false,
+    });
+    this.#pool.on('error', (error: Error) => this.#onLost(error));
+  }
+
+  /** Resolves when the thread has started. */
+  async ready(): Promise<void> {
+    await this.#pool.run({ releases: [], loads: [], runs: [], sections: new ArrayBuffer(0) });
+  }
+
+  /** How long something arriving now would wait. What overruns its time is taken to last as long again. */
+  delayUs(): number {
+    const sentUs = this.#busy ? Math.abs(this.#sentUs - (this.#clock() - this.#sentAtMs) * 1_000) : 0;
+    return this.#waitingUs + sentUs + this.#loads.length * this.#loadUs;
+  }
+
+  run(run: LaneRun): void {
+    this.#runs.push(run.tenant, run);
+    this.#waitingUs += expectedUs(run);
+    this.#scheduleTurn();
+  }
+
+  /** Takes a run back; false when it is with the thread already. `end` is not called then. */
+  cancel(run: LaneRun): boolean {
+    if (!this.#runs.delete(run.tenant, run)) return false;
+    this.#forget(run);
+    return true;
+  }
+
+  /** Resolves to the time that it took. The artifact's buffer is transferred. Rejects with a ShoalError. */
+  load(handle: number, artifact: Uint8Array<ArrayBuffer>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#loads.push({ handle, artifact, resolve, reject });
+      this.#scheduleTurn();
+    });
+  }
+
+  release(handle: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#releases.push({ handle, resolve });
+      this.#scheduleTurn();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  /** Not at once: what else the same chunk of a connection brings goes into the same message. */
+  #scheduleTurn(): void {
+    if (this.#busy || this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    queueMicrotask(() => {
+      this.#turnScheduled = false;
+      if (!this.#busy) this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const batch = this.#gather();
+    if (batch.releases.length + batch.loads.length + batch.runs.length === 0) return;
+    const nowMs = this.#clock();
+    this.#busy = true;
+    this.#sentAtMs = nowMs;
+    for (const run of batch.runs) run.begin(nowMs);
+    const task = makeTask(batch);
+    const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
+    this.#pool.run(task, { transferList }).then(
+      (answer) => this.#settle(batch, answer),
+      (error: Error) => this.#lose(batch, error),
+    );
+  }
+
+  #gather(): Batch {
+    const releases = this.#releases;
+    this.#releases = [];
+    const loadNow = this.#loads.length > 0 && (this.#loadsNext || this.#runs.size === 0);
+    this.#loadsNext = !loadNow;
+    const load = loadNow ? this.#loads.shift() : undefined;
+    this.#sentUs = load === undefined ? 0 : this.#loadUs;
+    return {
+      releases,
+      loads: load === undefined ? [] : [load],
+      runs: load === undefined ? this.#takeRuns() : [],
+    };
+  }
+
+  #takeRuns(): LaneRun[] {
+    const runs: LaneRun[] = [];
+    const nowMs = this.#clock();
+    while (runs.length < MAX_BATCH_RUNS) {
+      const next = this.#runs.peek();
+      if (next === undefined) break;
+      const runUs = expectedUs(next);
+      const expired = next.expiresAtMs <= nowMs;
+      if (!expired && runs.length > 0 && this.#sentUs + runUs > MAX_BATCH_US) break;
+      this.#runs.shift();
+      this.#forget(next);
+      if (expired) {
+        this.#metrics.expired.inc();
+        next.end({ ok: false, failure: EXPIRED, runUs: 0 });
+        continue;
+      }
+      runs.push(next);
+      this.#sentUs += runUs;
+    }
+    if (runs.length > 0) this.#metrics.laneBatchRuns.observe(runs.length);
+    return runs;
+  }
+
+  /** The estimate of a model moves while its runs wait, so the sum is only near; nothing waiting makes it exact. */
+  #forget(run: LaneRun): void {
+    this.#waitingUs = this.#runs.size === 0 ? 0 : Math.max(0, this.#waitingUs - expectedUs(run));
+  }
+
+  #settle(batch: Batch, answer: LaneAnswer): void {
+    this.#busy = false;
+    for (const job of batch.releases) job.resolve();
+    for (const [index, job] of batch.loads.entries()) {
+      const loaded = answer.loads[index];
+      if (loaded?.ok === true) {
+        this.#loadUs += AVERAGE_SHARE * (loaded.loadUs - this.#loadUs);
+        job.resolve(loaded.loadUs);
+      } else job.reject(fromFailure(loaded?.failure ?? LOST));
+    }
+    let failed = 0;
+    for (const [index, run] of batch.runs.entries()) {
+      const at = index * OUTCOME_FIELDS;
+      const runUs = answer.outcomes[at + 3] ?? 0;
+      run.model.runUs =
+        run.model.runUs === undefined ? runUs : run.model.runUs + AVERAGE_SHARE * (runUs - run.model.runUs);
+      if (answer.outcomes[at] === 1) {
+        const section = new Uint8Array(answer.sections, answer.outcomes[at + 1], answer.outcomes[at + 2]);
+        run.end({ ok: true, section, runUs });
+      } else run.end({ ok: false, failure: answer.failures[failed++] ?? LOST, runUs });
+    }
+    this.#scheduleTurn();
+  }
+
+  #lose(batch: Batch, error: Error): void {
+    this.#onLost(error);
+    for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
+    for (const job of batch.loads) job.reject(fromFailure(LOST));
+    for (const job of batch.releases) job.resolve();
+  }
+}
+
+/** Another worker of the shard, or this one when it is back, can answer. */
+const LOST: LaneFailure = {
+  code: 'SHUTTING_DOWN',
+  message: 'a lane of the worker died; the worker starts anew',
+};
+const EXPIRED: LaneFailure = {
+  code: 'DEADLINE_EXCEEDED',
+  message: 'the deadline passed while the request waited for its lane',
+};
+
+function expectedUs(run: LaneRun): number {
+  return run.model.runUs ?? UNSEEN_RUN_US;
+}
+
+function makeTask(batch: Batch): LaneTask {
+  let bytes = 0;
+  for (const run of batch.runs) bytes = align8(bytes + run.section.byteLength);
+  const sections = new ArrayBuffer(bytes);
+  const target = new Uint8Array(sections);
+  const runs: number[] = [];
+  let at = 0;
+  for (const { model, section, partRows } of batch.runs) {
+    target.set(section, at);
+    runs.push(model.handle, at, section.byteLength, partRows);
+    at = align8(at + section.byteLength);
+  }
+  return {
+    releases: batch.releases.map((job) => job.handle),
+    loads: batch.loads.map(({ handle, artifact }) => ({ handle, artifact })),
+    runs,
+    sections,
+  };
+}

@@ -1,0 +1,63 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** A worker's own numbers. No label for a tenant or model: there are hundreds of thousands of them. */
+const SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64];
+
+export type EvictionReason = 'lru';
+
+export interface WorkerMetrics {
+  readonly queueSeconds: Histogram;
+  readonly loadSeconds: Histogram;
+  readonly runSeconds: Histogram;
+  readonly laneBatchRuns: Histogram;
+  readonly loads: Counter;
+  readonly loadFailures: Counter;
+  readonly evictions: Counter<'reason'>;
+  readonly expired: Counter;
+  readonly cancelled: Counter;
+  readonly refused: Counter;
+  readonly cacheCorrupt: Counter;
+  readonly residentModels: Gauge;
+  readonly residentBytes: Gauge;
+  readonly budgetBytes: Gauge;
+  readonly queuedRequests: Gauge;
+}
+
+export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
+  const registers = [registry];
+  const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+    new Histogram({ name: `shoal_worker_${name}`, help, buckets, registers });
+  const counter = (name: string, help: string): Counter =>
+    new Counter({ name: `shoal_worker_${name}_total`, help, registers });
+  const gauge = (name: string, help: string): Gauge =>
+    new Gauge({ name: `shoal_worker_${name}`, help, registers });
+  return {
+    queueSeconds: histogram('queue_seconds', 'Wait of a request for its lane, loads not counted', SECONDS),
+    loadSeconds: histogram(
+      'load_seconds',
+      'Cold loads: fetch and session, waiting for memory included',
+      SECONDS,
+    ),
+    runSeconds: histogram('run_seconds', 'Runs in a lane', SECONDS),
+    laneBatchRuns: histogram('lane_batch_runs', 'Runs in one message to a lane', BATCH_SIZES),
+    loads: counter('loads', 'Models loaded'),
+    loadFailures: counter('load_failures', 'Loads that failed'),
+    evictions: new Counter({
+      name: 'shoal_worker_evictions_total',
+      help: 'Models released to make room, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    expired: counter('expired', 'Requests dropped unrun, their deadline gone'),
+    cancelled: counter('cancelled', 'Requests dropped unrun, their caller gone'),
+    refused: counter('refused', 'Requests refused because the queue was full'),
+    cacheCorrupt: counter('cache_corrupt', 'Files of the disk cache that did not match their digest'),
+    residentModels: gauge('resident_models', 'Models loaded now'),
+    residentBytes: gauge('resident_bytes', 'Bytes of the models loaded, being loaded or released now'),
+    budgetBytes: gauge('budget_bytes', 'What resident bytes may come to'),
+    queuedRequests: gauge('queued_requests', 'Requests in the worker: loading, waiting or running'),
+  };
+}
