@@ -7,6 +7,8 @@ export const DEFAULT_LIMITS = {
   /** Tensors made of one `:predict` request; defaults and names can make them larger than its body. */
   inputBytes: 64 * 1024 * 1024,
   instances: 4_096,
+  /** Models asked for by one `POST /v1/tenants/{t}:predict`. */
+  modelsPerRequest: 64,
   jsonDepth: 32,
   headerBytes: 16 * 1024,
   versionsPerModel: 100,
@@ -17,8 +19,6 @@ export const DEFAULT_LIMITS = {
   /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
-  /** The tensors of one request or answer between router and worker: what a whole body can hold as FP64. */
-  frameBytes: 64 * 1024 * 1024,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
   /** How long a cold load may wait for memory that leased models hold. */
@@ -31,9 +31,15 @@ export const DEFAULT_LIMITS = {
   /** Bulk lines under way at once; bounds memory whatever the stream's length. */
   bulkInFlight: 64,
   bulkInFlightBytes: 256 * 1024 * 1024,
+  /** Configs that one bulk stream may define for its later lines. */
+  bulkConfigs: 1_000,
   /** One admission test, and what its process may grow by. */
   admissionMs: 30_000,
   admissionBytes: 2 * 1024 * 1024 * 1024,
+  /** Admission tests waiting for a process. */
+  admissionQueue: 1_024,
+  /** Artifacts that an admission process has in hand, the one under test included. */
+  admissionAheadBytes: 4 * 1024 * 1024,
   /** Warming a version on the copies of the one that it replaces. */
   warmMs: 10_000,
   /** How long a stopping process lets work under way finish. */

@@ -11,6 +11,17 @@ export const FRAME_PROTOCOL = 'shoal-frames';
 export const FRAME_PATH = '/frames';
 export const HEAD_BYTES = 32;
 
+/**
+ * The longest frame that either side takes. The shortest numbers of a JSON body (`1,`) grow fourfold as FP64 or
+ * INT64, and one request always fits, whatever else waits.
+ */
+export function maxFrameBytes(limits: {
+  readonly bodyBytes: number;
+  readonly workerQueueBytes: number;
+}): number {
+  return Math.max(4 * limits.bodyBytes, limits.workerQueueBytes);
+}
+
 const REQUEST = 1;
 const CANCEL = 2;
 const ANSWER = 3;

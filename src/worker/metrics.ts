@@ -23,7 +23,6 @@ export interface WorkerMetrics {
   readonly residentModels: Gauge;
   readonly residentBytes: Gauge;
   readonly budgetBytes: Gauge;
-  readonly queuedRequests: Gauge;
 }
 
 export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
@@ -58,6 +57,5 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     residentModels: gauge('resident_models', 'Models loaded now'),
     residentBytes: gauge('resident_bytes', 'Bytes of the models loaded, being loaded or released now'),
     budgetBytes: gauge('budget_bytes', 'What resident bytes may come to'),
-    queuedRequests: gauge('queued_requests', 'Requests in the worker: loading, waiting or running'),
   };
 }

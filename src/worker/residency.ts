@@ -178,7 +178,7 @@ export class Residency {
       else {
         for (const key of decision.keys) {
           metrics.evictions.inc({ reason: decision.reason });
-          this.#evict(this.#idle.get(key) as ResidentEntry);
+          void this.#evict(this.#idle.get(key) as ResidentEntry);
         }
         return;
       }
@@ -242,20 +242,19 @@ export class Residency {
     this.#step();
   }
 
-  #evict(entry: ResidentEntry): void {
+  async #evict(entry: ResidentEntry): Promise<void> {
     const { lanes, metrics } = this.#options;
     this.#idle.delete(entry.key);
     entry.state = 'leaving';
     this.#resident--;
     metrics.residentModels.set(this.#resident);
     this.#leavingBytes += entry.residentBytes;
-    void entry.placed.lane.release(entry.placed.handle).then(() => {
-      lanes.unplace(entry.placed, entry.residentBytes);
-      this.#leavingBytes -= entry.residentBytes;
-      this.#count(-entry.residentBytes);
-      this.#forget(entry);
-      this.#step();
-    });
+    await entry.placed.lane.release(entry.placed.handle);
+    lanes.unplace(entry.placed, entry.residentBytes);
+    this.#leavingBytes -= entry.residentBytes;
+    this.#count(-entry.residentBytes);
+    this.#forget(entry);
+    this.#step();
   }
 
   #fail(entry: Entry, error: ShoalError): void {

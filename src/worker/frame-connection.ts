@@ -1,0 +1,137 @@
+import type { Duplex } from 'node:stream';
+import { FrameReader } from '../wire/frame-reader.ts';
+import {
+  decodeFrame,
+  encodeAnswerHead,
+  encodeFailure,
+  FrameError,
+  type RequestFrame,
+} from '../wire/frames.ts';
+import type { Host } from './host.ts';
+import type { Job } from './job.ts';
+
+/** While more than this waits to be read by the peer, no more requests are read from it. */
+const PAUSE_BYTES = 1024 * 1024;
+/** Answers up to this are copied together into one write; larger ones aren't copied. */
+const COPY_BYTES = 16 * 1024;
+
+export interface FrameConnectionOptions {
+  readonly socket: Duplex;
+  /** What came with the upgrade request already. */
+  readonly head: Buffer;
+  readonly host: Host;
+  readonly maxFrameBytes: number;
+  /** Why the connection ended, when that was an error. */
+  readonly onError: (error: Error) => void;
+}
+
+/** One router's connection: frames in, answers out in any order, gathered into one write a turn of the loop. */
+export class FrameConnection {
+  readonly #socket: Duplex;
+  readonly #host: Host;
+  readonly #reader: FrameReader;
+  readonly #onError: (error: Error) => void;
+  readonly #jobs = new Map<number, Job>();
+  #outgoing: Uint8Array[] = [];
+  #flushScheduled = false;
+
+  constructor(options: FrameConnectionOptions) {
+    this.#socket = options.socket;
+    this.#host = options.host;
+    this.#reader = new FrameReader(options.maxFrameBytes);
+    this.#onError = options.onError;
+    const { socket } = options;
+    socket.on('error', (error) => this.#onError(error));
+    socket.on('close', () => this.#onClose());
+    socket.on('end', () => socket.end());
+    socket.on('drain', () => socket.resume());
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    if (options.head.length > 0) this.#onData(options.head);
+  }
+
+  get socket(): Duplex {
+    return this.#socket;
+  }
+
+  /** Sends what is still to be sent and closes. */
+  end(): void {
+    this.#flush();
+    this.#socket.end();
+  }
+
+  #onData(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk, (frame) => this.#onFrame(frame));
+    } catch (error) {
+      const { message } = error as Error;
+      this.#socket.destroy(error instanceof FrameError ? error : new FrameError(message));
+    }
+  }
+
+  #onFrame(bytes: Buffer): void {
+    const frame = decodeFrame(bytes);
+    if (frame.type === 'request') this.#onRequest(frame);
+    else if (frame.type === 'cancel') this.#onCancel(frame.id);
+    else throw new FrameError('a router sent an answer frame');
+  }
+
+  #onRequest(request: RequestFrame): void {
+    const { id } = request;
+    if (this.#jobs.has(id)) throw new FrameError(`request id ${id} is under way already`);
+    const job = this.#host.submit(request, (result, jobTimings) => {
+      this.#jobs.delete(id);
+      const timings = { ...jobTimings, queueDelayUs: this.#host.queueDelayUs() };
+      if (!result.ok) this.#send(encodeFailure(id, result, timings));
+      else {
+        this.#send(encodeAnswerHead(id, result.section.byteLength, timings));
+        this.#send(result.section);
+      }
+    });
+    this.#jobs.set(id, job);
+  }
+
+  #onCancel(id: number): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return;
+    this.#jobs.delete(id);
+    this.#host.cancel(job);
+  }
+
+  #onClose(): void {
+    for (const job of this.#jobs.values()) this.#host.cancel(job);
+    this.#jobs.clear();
+    this.#outgoing = [];
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#outgoing.push(bytes);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    // After every answer of the lane's message that is being settled now.
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    const pieces = this.#outgoing;
+    if (pieces.length === 0 || this.#socket.destroyed) return;
+    this.#outgoing = [];
+    this.#socket.cork();
+    let small: Uint8Array[] = [];
+    for (const piece of pieces) {
+      if (piece.byteLength <= COPY_BYTES) small.push(piece);
+      else {
+        this.#writeTogether(small);
+        small = [];
+        this.#socket.write(piece);
+      }
+    }
+    this.#writeTogether(small);
+    this.#socket.uncork();
+    if (this.#socket.writableLength > PAUSE_BYTES) this.#socket.pause();
+  }
+
+  #writeTogether(pieces: readonly Uint8Array[]): void {
+    if (pieces.length > 0) this.#socket.write(Buffer.concat(pieces));
+  }
+}

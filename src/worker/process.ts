@@ -1,0 +1,54 @@
+import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import type { WorkerCommand, WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+/**
+ * A worker as a process of its own, started by child_process.fork (wire/worker-process.ts). Its life hangs on its
+ * parent: when the channel breaks it is gone at once, even with a lane stuck in native code, which no exit handler
+ * would survive. Signals of the terminal go to the whole process group; what to do about them the parent decides.
+ */
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+
+/** Resolves to undefined when it could not start; parent and log know why then. */
+let worker: Promise<Worker | undefined> | undefined;
+
+process.on('message', (command: WorkerCommand) => {
+  if ('type' in command) void stop();
+  else worker = start(command);
+});
+
+async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
+  const logger = createLogger(config.id, config.logLevel);
+  const clock = (): number => performance.now();
+  try {
+    const store = await openDirectoryArtifacts(config.artifactsDir);
+    const onLost = (error: Error): never => {
+      logger.fatal({ err: error }, 'a lane died and its models with it; the worker ends, to be started anew');
+      process.exit(1);
+    };
+    const started = await startWorker({ config, store, logger, clock, onLost });
+    logger.info(
+      { address: started.address, lanes: config.lanes, budgetBytes: config.budgetBytes },
+      'worker ready',
+    );
+    tell({ type: 'ready', address: started.address });
+    return started;
+  } catch (error) {
+    logger.fatal({ err: error }, 'worker could not start');
+    tell({ type: 'failed', message: (error as Error).message }, () => process.exit(1));
+    return undefined;
+  }
+}
+
+/** Exit code 0: everything under way was answered; 1: it was not, or the worker never started. */
+async function stop(): Promise<void> {
+  const drained = await (await worker)?.stop();
+  process.exit(drained === true ? 0 : 1);
+}
+
+function tell(message: WorkerMessage, sent: () => void = () => undefined): void {
+  process.send?.(message, undefined, undefined, sent);
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { FrameClient, outputsOf } from '../../support/frame-client.ts';
+import { caseOf, feedsOf } from '../../support/real-models.ts';
+import type { WorkerMessage } from '../../../src/wire/worker-process.ts';
+import { columnTensor } from '../../support/tensors.ts';
+import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
+
+test('a stop lets requests under way finish and refuses new ones', async (t) => {
+  const worker = await startTestWorker();
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const key = await worker.add('fraud-forest');
+  const tensors = feedsOf(caseOf('fraud-forest'));
+  const exited = once(worker.child, 'exit');
+  const answers = Array.from({ length: 200 }, () => client.ask({ key, tensors }));
+  await answers[0];
+  worker.child.send({ type: 'stop' });
+  for (const answer of await Promise.all(answers)) outputsOf(answer);
+  assert.deepEqual(await exited, [0, null]);
+});
+
+test('a worker that cannot start says why and is gone', async () => {
+  await assert.rejects(startTestWorker({ host: '203.0.113.7' }), /EADDRNOTAVAIL/);
+});
+
+test('signals of the terminal do nothing', async (t) => {
+  const worker = await startTestWorker();
+  t.after(() => worker.dispose());
+  worker.child.kill('SIGINT');
+  worker.child.kill('SIGTERM');
+  assert.equal((await worker.call('/state')).status, 200);
+});
+
+test('kill -9 of the parent leaves no worker, even with a lane stuck in native code', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'shoal-orphan-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const parent = fork(new URL('./parent-of-worker.ts', import.meta.url), [directory], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const [ready] = (await once(parent, 'message')) as [WorkerMessage];
+  assert.equal(ready.type, 'ready');
+  const worker = { address: ready.type === 'ready' ? ready.address : '' };
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const [key] = (await once(parent, 'message')) as [string];
+  void client.ask({ key, tensors: [columnTensor('x', 'FP32', [1])] });
+  const state = async () =>
+    (await (
+      await fetch(`${worker.address}/state`, { headers: { authorization: `Bearer ${TOKEN}` } })
+    ).json()) as { residentModels: number; queuedRequests: number };
+  let now = await state();
+  while (now.residentModels === 0) now = await state();
+  assert.equal(now.queuedRequests, 1);
+  const gone = once(parent.stderr as Readable, 'close');
+  parent.stderr?.resume();
+  parent.kill('SIGKILL');
+  // The worker has inherited the pipe: it closes when both are gone.
+  await gone;
+  await client.close();
+});
+
+test('a corrupt cache file is found by its digest and fetched again', async (t) => {
+  const cacheDir = path.join(tmpdir(), `shoal-cache-${process.pid}`);
+  t.after(() => rm(cacheDir, { recursive: true, force: true }));
+  const tensors = feedsOf(caseOf('stock-quantile'));
+  const first = await startTestWorker({ cacheDir });
+  t.after(() => first.dispose());
+  const key = await first.add('stock-quantile');
+  const client = await FrameClient.connect(first.address, TOKEN);
+  outputsOf(await client.ask({ key, tensors }));
+  await first.dispose();
+
+  const file = path.join(cacheDir, key.split('sha256:')[1] as string);
+  const healthy = await readFile(file);
+  await writeFile(file, healthy.with(100, (healthy[100] as number) ^ 1));
+  const second = await startTestWorker({ cacheDir });
+  t.after(() => second.dispose());
+  await second.add('stock-quantile');
+  const again = await FrameClient.connect(second.address, TOKEN);
+  outputsOf(await again.ask({ key, tensors }));
+  assert.equal(await second.metric('cache_corrupt_total'), 1);
+  assert.deepEqual(await readFile(file), healthy);
+});

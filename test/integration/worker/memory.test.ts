@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FrameClient, outputsOf } from '../../support/frame-client.ts';
+import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
+
+const MODEL_BYTES = 100_000;
+
+test('under a tiny budget models come and go, and every request is answered right', async (t) => {
+  const worker = await startTestWorker({
+    lanes: 2,
+    budgetBytes: 3 * MODEL_BYTES,
+    limits: { memoryWaitMs: 20_000 },
+  });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const names = ['stock-quantile', 'segments-kmeans', 'churn-logreg', 'claims-poisson', 'energy-multi-ridge'];
+  const models = await Promise.all(
+    names.flatMap((name) =>
+      ['a', 'b'].map(async (tenant) => ({ key: await worker.add(name, { tenant }), model: caseOf(name) })),
+    ),
+  );
+  const asked = Array.from({ length: 400 }, async (_, index) => {
+    const { key, model } = models[(index * 7) % models.length] as (typeof models)[number];
+    const answer = await client.ask({
+      key,
+      tensors: feedsOf(model),
+      residentBytes: MODEL_BYTES,
+      partRows: model.batch ?? 0,
+    });
+    for (const output of outputsOf(answer)) assert.equal(output.shape[0], model.rows);
+  });
+  await Promise.all(asked);
+  assert.ok((await worker.metric('evictions_total')) >= models.length - 3);
+  assert.ok((await worker.metric('resident_bytes')) <= 3 * MODEL_BYTES);
+  assert.ok((await worker.metric('resident_models')) <= 3);
+  await client.close();
+});
+
+test('a full queue answers OVERLOADED and when to come back', async (t) => {
+  const worker = await startTestWorker({ limits: { workerQueueRequests: 8 } });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const key = await worker.add('fraud-forest');
+  const tensors = feedsOf(caseOf('fraud-forest'));
+  const answers = await Promise.all(Array.from({ length: 50 }, () => client.ask({ key, tensors })));
+  const good = answers.filter((answer) => answer.result.ok);
+  assert.ok(good.length >= 8 && good.length < 50);
+  for (const { result } of answers) {
+    if (result.ok) continue;
+    assert.equal(result.code, 'OVERLOADED');
+    assert.ok(result.retryAfterMs > 0);
+  }
+  await client.close();
+});

@@ -1,0 +1,85 @@
+import type { Duplex } from 'node:stream';
+import { Client } from 'undici';
+import type { NamedTensor } from '../../src/model/signature.ts';
+import { FrameReader } from '../../src/wire/frame-reader.ts';
+import {
+  type AnswerFrame,
+  decodeFrame,
+  encodeCancel,
+  encodeRequest,
+  FRAME_PATH,
+  FRAME_PROTOCOL,
+} from '../../src/wire/frames.ts';
+import { readSection } from '../../src/wire/tensor-section.ts';
+
+export interface Ask {
+  readonly key: string;
+  readonly tensors: readonly NamedTensor[];
+  readonly residentBytes?: number;
+  readonly timeoutMs?: number;
+  readonly partRows?: number;
+}
+
+/** A router's side of one frame connection, as plain as can be. */
+export class FrameClient {
+  readonly socket: Duplex;
+  readonly closed: Promise<void>;
+  readonly #client: Client;
+  readonly #pending = new Map<number, (answer: AnswerFrame) => void>();
+  #nextId = 1;
+
+  private constructor(client: Client, socket: Duplex) {
+    this.#client = client;
+    this.socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    const reader = new FrameReader(256 * 1024 * 1024);
+    socket.on('error', () => undefined);
+    socket.on('end', () => socket.destroy());
+    socket.on('data', (chunk: Buffer) =>
+      reader.push(chunk, (bytes) => {
+        const frame = decodeFrame(bytes);
+        if (frame.type !== 'answer') throw new Error(`a worker sent ${frame.type}`);
+        this.#pending.get(frame.id)?.(frame);
+        this.#pending.delete(frame.id);
+      }),
+    );
+  }
+
+  static async connect(address: string, token: string): Promise<FrameClient> {
+    const client = new Client(address, { allowH2: false });
+    const headers = { authorization: `Bearer ${token}` };
+    const { socket } = await client.upgrade({ path: FRAME_PATH, protocol: FRAME_PROTOCOL, headers });
+    return new FrameClient(client, socket);
+  }
+
+  /** Never settles when the connection is lost or the request is cancelled. */
+  ask(ask: Ask): Promise<AnswerFrame> {
+    return this.start(ask).answer;
+  }
+
+  start(ask: Ask): { id: number; answer: Promise<AnswerFrame> } {
+    const id = this.#nextId++;
+    const { key, residentBytes = 100_000, timeoutMs = 20_000, partRows = 0 } = ask;
+    const answer = new Promise<AnswerFrame>((resolve) => this.#pending.set(id, resolve));
+    this.socket.write(
+      encodeRequest({ id, key, attempt: 0, timeoutMs, partRows, residentBytes }, ask.tensors),
+    );
+    return { id, answer };
+  }
+
+  cancel(id: number): void {
+    this.socket.write(encodeCancel(id));
+  }
+
+  async close(): Promise<void> {
+    this.socket.destroy();
+    await this.closed;
+    await this.#client.destroy();
+  }
+}
+
+/** The outputs of a good answer; throws with code and message otherwise. */
+export function outputsOf(answer: AnswerFrame): NamedTensor[] {
+  if (!answer.result.ok) throw new Error(`${answer.result.code}: ${answer.result.message}`);
+  return readSection(answer.result.section);
+}

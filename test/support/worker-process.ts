@@ -1,0 +1,92 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
+import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
+import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
+import { modelKey } from '../../src/wire/model-key.ts';
+import type { WorkerMessage, WorkerProcessConfig } from '../../src/wire/worker-process.ts';
+import { artifactOf } from './real-models.ts';
+
+export const TOKEN = 'test-token';
+
+/** A real worker process over a fresh artifact directory. */
+export interface TestWorker {
+  readonly child: ChildProcess;
+  readonly address: string;
+  readonly directory: string;
+  readonly store: ArtifactStore;
+  /** Stores the prepared artifact of a real model; the key under which the worker finds it. */
+  add(name: string, as?: { tenant?: string; model?: string }): Promise<string>;
+  addBytes(bytes: Uint8Array, as?: { tenant?: string; model?: string }): Promise<string>;
+  call(path: string, init?: RequestInit): Promise<Response>;
+  metric(name: string): Promise<number>;
+  /** Kills it if it lives and removes its files. */
+  dispose(): Promise<void>;
+}
+
+export async function startTestWorker(
+  settings: Partial<Omit<WorkerProcessConfig, 'limits'>> & {
+    limits?: Partial<WorkerProcessConfig['limits']>;
+  } = {},
+): Promise<TestWorker> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
+  const artifactsDir = path.join(directory, 'artifacts');
+  const store = await openDirectoryArtifacts(artifactsDir);
+  const config: WorkerProcessConfig = {
+    id: 'w1',
+    zone: 'z1',
+    host: '127.0.0.1',
+    port: 0,
+    token: TOKEN,
+    lanes: 1,
+    budgetBytes: 512 * 1024 * 1024,
+    artifactsDir,
+    logLevel: 'silent',
+    ...settings,
+    limits: { ...DEFAULT_LIMITS, ...settings.limits },
+  };
+  const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+  child.send(config);
+  const [message] = (await once(child, 'message')) as [WorkerMessage];
+  if (message.type !== 'ready') throw new Error(message.message);
+  const { address } = message;
+  const addBytes = async (
+    bytes: Uint8Array,
+    as: { tenant?: string; model?: string } = {},
+  ): Promise<string> => {
+    const { digest } = await store.putBytes(bytes);
+    return modelKey({ tenant: as.tenant ?? 'acme', model: as.model ?? 'model', version: '1', digest });
+  };
+  const call = (route: string, init?: RequestInit): Promise<Response> =>
+    fetch(`${address}${route}`, { headers: { authorization: `Bearer ${TOKEN}` }, ...init });
+  return {
+    child,
+    address,
+    directory,
+    store,
+    addBytes,
+    add: (name, as) => addBytes(prepareArtifact(artifactOf(name)).bytes, { model: name, ...as }),
+    call,
+    async metric(name) {
+      const metrics = (await (await call('/metrics')).json()) as {
+        name: string;
+        values: { value: number; metricName?: string }[];
+      }[];
+      const values = metrics.find((one) => one.name === `shoal_worker_${name}`)?.values ?? [];
+      return values.reduce((sum, one) => sum + one.value, 0);
+    },
+    async dispose() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
