@@ -1,4 +1,6 @@
-import type { JsonValue } from './json.ts';
+import { type JsonValue, parseJson } from './json.ts';
+
+const encoder = new TextEncoder();
 
 /**
  * One text for equal values: keys sorted by code unit, no spaces, every number exactly. Two values are equal
@@ -27,19 +29,7 @@ export function canonicalJson(value: unknown): string {
 
 /** Reads what canonicalJson wrote: integers beyond 2^53 come back as bigint. */
 export function parseCanonicalJson(text: string): JsonValue {
-  // Handing every number's source to a function is slow; few texts hold an integer that needs it.
-  return LONG_INTEGER.test(text)
-    ? (JSON.parse(text, exactInteger as (key: string, value: unknown) => unknown) as JsonValue)
-    : (JSON.parse(text) as JsonValue);
-}
-
-const LONG_INTEGER = /[0-9]{16}/;
-const INTEGER = /^-?[0-9]+$/;
-
-/** JSON.parse gives a third argument that TypeScript's library doesn't declare yet. */
-function exactInteger(_key: string, value: unknown, context: { source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value) || context.source === undefined) return value;
-  return INTEGER.test(context.source) ? BigInt(context.source) : value;
+  return parseJson(encoder.encode(text), { depth: Number.POSITIVE_INFINITY });
 }
 
 function numberText(value: number): string {

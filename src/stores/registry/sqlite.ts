@@ -2,12 +2,13 @@ import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, once } from 'node:events';
 import { Piscina } from 'piscina';
 import { ShoalError } from '../../core/errors.ts';
+import { Gather } from '../../core/gather.ts';
 import { DEFAULT_LIMITS } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
-import { GroupCommit } from './group-commit.ts';
 import type {
   Page,
   PageRequest,
+  RegisterOutcome,
   Registration,
   Registry,
   RoutingEntry,
@@ -63,7 +64,7 @@ class SqliteRegistry implements Registry {
   readonly #pool: Piscina<unknown, Answer>;
   readonly #queueCalls: number;
   readonly #specs = new SharedSpecs((ids) => this.#call('specs', ids));
-  readonly #group: GroupCommit;
+  readonly #commits: Gather<Registration, RegisterOutcome>;
   readonly #changed = new EventEmitter().setMaxListeners(0);
   #revision = 0;
   #closed = false;
@@ -73,7 +74,13 @@ class SqliteRegistry implements Registry {
     this.#queueCalls = queueCalls;
     // A thread that dies rejects the calls it had; the pool makes a new one, which opens the file again.
     pool.on('error', () => undefined);
-    this.#group = new GroupCommit(GROUP_REGISTRATIONS, queueCalls, async (registrations) => {
+    const groups = {
+      maxItems: GROUP_REGISTRATIONS,
+      maxWaiting: queueCalls,
+      full: (waiting: number) =>
+        new ShoalError('STORE_UNAVAILABLE', `registry: ${waiting} registrations are waiting already`),
+    };
+    this.#commits = new Gather(groups, async (registrations) => {
       const outcomes = await this.#call('register', registrations);
       if (commits.hasSubscribers) commits.publish({ registrations: registrations.length });
       return outcomes;
@@ -84,7 +91,7 @@ class SqliteRegistry implements Registry {
     return this.#call('revision');
   }
   register(registrations: readonly Registration[]) {
-    return this.#group.add(registrations);
+    return this.#commits.add(registrations);
   }
   async version(tenant: string, model: string, version: string) {
     return (await this.versions([{ tenant, model, version }]))[0];
