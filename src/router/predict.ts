@@ -54,22 +54,30 @@ export interface Prediction {
  * Which version answers. Throws INVALID_NAME, TENANT_NOT_FOUND, MODEL_NOT_FOUND, VERSION_NOT_FOUND and
  * NO_TRAFFIC.
  */
-export function resolve(deps: PredictDeps, target: Target): Resolved {
+export function resolve(deps: Pick<PredictDeps, 'table' | 'random'>, target: Target): Resolved {
   const { tenant, model } = target;
-  const owner = deps.table.tenant(tenant);
-  // A name that breaks its rule is in no table, so names are only looked at when they aren't found.
-  if (owner === undefined) {
-    throw new ShoalError('TENANT_NOT_FOUND', `tenant ${checkTenant(tenant)} is not registered`);
-  }
-  const entry = owner.models.get(model);
-  if (entry === undefined) {
-    throw new ShoalError('MODEL_NOT_FOUND', `tenant ${tenant} has no model ${checkModel(model)}`);
-  }
+  const { owner, entry } = findModel(deps, tenant, model);
   const chosen =
     target.version === undefined ? choose(deps, target, entry) : pin(target.version, target, entry);
   const version = entry.versions.find((one) => one.version === chosen);
   if (version === undefined) throw versionNotFound(target, chosen);
   return { tenant, model, owner, entry, version, pinned: target.version !== undefined };
+}
+
+/** Throws INVALID_NAME, TENANT_NOT_FOUND and MODEL_NOT_FOUND. */
+export function findModel(
+  { table }: Pick<PredictDeps, 'table'>,
+  tenant: string,
+  model: string,
+): { owner: TableTenant; entry: TableModel } {
+  const owner = table.tenant(tenant);
+  const entry = owner?.models.get(model);
+  if (owner !== undefined && entry !== undefined) return { owner, entry };
+  // A name that breaks its rule is in no table, so names are only looked at when they aren't found.
+  checkTenant(tenant);
+  checkModel(model);
+  if (owner === undefined) throw new ShoalError('TENANT_NOT_FOUND', `tenant ${tenant} is not registered`);
+  throw new ShoalError('MODEL_NOT_FOUND', `${tenant}/${model} is not registered`);
 }
 
 /** Runs encoded inputs on the version that was resolved, and a copy on its shadow when one is due. */
@@ -101,7 +109,7 @@ function orderOf(deps: PredictDeps, { tenant, model, owner, entry }: Resolved): 
   return deps.fleet.placement.order(tenant, model, entry, owner.shardSize);
 }
 
-function choose(deps: PredictDeps, target: Target, entry: TableModel): string {
+function choose(deps: Pick<PredictDeps, 'random'>, target: Target, entry: TableModel): string {
   const { traffic } = entry;
   const chosen =
     traffic.canary === undefined ? traffic.stable : chooseVersion(traffic, pointOf(deps, target));
@@ -109,7 +117,7 @@ function choose(deps: PredictDeps, target: Target, entry: TableModel): string {
   throw new ShoalError('NO_TRAFFIC', `model ${target.tenant}/${target.model} has no stable version`);
 }
 
-function pointOf(deps: PredictDeps, { tenant, model, routingKey }: Target): number {
+function pointOf(deps: Pick<PredictDeps, 'random'>, { tenant, model, routingKey }: Target): number {
   return routingKey === undefined ? deps.random() : stickyPoint(routingKey, `${tenant}/${model}`);
 }
 

@@ -26,9 +26,9 @@ export interface WarmTarget {
 export type Warm = (tenant: string, model: string, target: WarmTarget) => Promise<void>;
 
 /**
- * Loads a version before traffic reaches it. Asks the whole shard at once and waits for all, at most
- * `limits.warmMs`; then throws the first failure there was, having logged each. A worker that can't be reached is no failure while another
- * can: it holds no copy that could be replaced.
+ * Loads a version before traffic reaches it. Asks the whole shard at once, waits at most `limits.warmMs`, logs
+ * every failure and throws the first. A worker that can't be reached is no failure while another can: it holds
+ * no copy that could be replaced.
  */
 export function createWarmer({ members, control, shardSizeOf, limits, logger }: WarmerDeps): Warm {
   return async (tenant, model, { key, residentBytes, replacing }) => {

@@ -4,7 +4,14 @@ import type { Limits } from '../core/limits.ts';
 import type { NamedTensor } from '../model/signature.ts';
 import type { Member } from '../stores/members/members.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
-import { type AnswerFrame, decodeFrame, encodeCancel, encodeRequest, FrameError } from '../wire/frames.ts';
+import {
+  type AnswerFrame,
+  decodeFrame,
+  encodeCancel,
+  encodeRequest,
+  FrameError,
+  maxFrameBytes,
+} from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import type { Caller } from './caller.ts';
 import { FrameBatch } from './frame-batch.ts';
@@ -33,7 +40,7 @@ export type Outcome =
 
 export interface WorkerClientDeps {
   readonly token: string;
-  readonly limits: Pick<Limits, 'bodyBytes' | 'workerQueueRequests' | 'workerQueueBytes'>;
+  readonly limits: Limits;
   readonly metrics: RouterMetrics;
   readonly logger: Logger;
   readonly now: () => number;
@@ -154,7 +161,7 @@ export class WorkerClient {
     );
     this.#heardAtMs = this.#deps.now();
     this.#reportedDelayMs = 0;
-    const reader = new FrameReader(Math.max(limits.bodyBytes, limits.workerQueueBytes));
+    const reader = new FrameReader(maxFrameBytes(limits));
     socket.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk, (frame) => this.#onFrame(frame));

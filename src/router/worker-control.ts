@@ -21,11 +21,6 @@ export class WorkerControl {
     return (await this.#call(member, 'POST', '/warm', warm, timeoutMs)) as WarmAnswer;
   }
 
-  /** prom-client's metrics of a worker, as JSON. */
-  metrics(member: Member, timeoutMs: number): Promise<unknown> {
-    return this.#call(member, 'GET', '/metrics', undefined, timeoutMs);
-  }
-
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -66,7 +61,11 @@ export class WorkerControl {
       });
       return { statusCode: response.statusCode, answer: await response.body.json() };
     } catch (cause) {
-      const { message } = cause as Error;
+      const { message, name } = cause as Error;
+      if (name === 'TimeoutError') {
+        const took = `worker ${member.id} took more than ${timeoutMs} ms for ${method} ${path}`;
+        throw new ShoalError('DEADLINE_EXCEEDED', took, { cause });
+      }
       throw new ShoalError('NO_WORKER', `worker ${member.id} can't be asked ${method} ${path}: ${message}`, {
         cause,
       });

@@ -1,0 +1,80 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { Logger } from 'pino';
+import type { Registry as MetricsRegistry } from 'prom-client';
+import type { Limits } from '../core/limits.ts';
+import { RetryBudget } from '../core/retry-budget.ts';
+import type { Members } from '../stores/members/members.ts';
+import type { Registry } from '../stores/registry/registry.ts';
+import { Fleet } from './fleet.ts';
+import { createRouterMetrics, watchRouterGauges } from './metrics.ts';
+import { RoutingTable } from './routing-table.ts';
+import { routerRoutes } from './server.ts';
+import { Shadow } from './shadow.ts';
+import { TableFollower } from './table-follower.ts';
+import { createWarmer, type Warm } from './warm.ts';
+import { WorkerControl } from './worker-control.ts';
+
+export interface RouterOptions {
+  readonly registry: Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
+  readonly members: Members;
+  /** What workers ask of whoever calls them. */
+  readonly token: string;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  readonly productVersion: string;
+  /** Milliseconds that only grow, as performance.now. */
+  readonly now: () => number;
+  readonly random: () => number;
+  /** false only to measure what gathering frames brings. */
+  readonly coalescing?: boolean;
+}
+
+export interface Router {
+  readonly routes: FastifyPluginAsync;
+  readonly warm: Warm;
+  readonly table: RoutingTable;
+  readonly fleet: Fleet;
+  /** The first snapshot is loaded. */
+  readonly ready: Promise<void>;
+  notReady(): string | undefined;
+  /** After the last request: ends the connections to workers and the watch of the registry. */
+  stop(): Promise<void>;
+}
+
+/** The inference service: everything that a prediction needs between HTTP and the workers. */
+export function createRouter(options: RouterOptions): Router {
+  const { registry, members, token, limits, logger, now, random, coalescing = true } = options;
+  const metrics = createRouterMetrics(options.metrics);
+  const table = new RoutingTable();
+  const follower = new TableFollower({ registry, table, logger, now, random });
+  const fleet = new Fleet(members, { token, limits, metrics, logger, now, random, coalescing });
+  const control = new WorkerControl(token);
+  const shadow = new Shadow({ fleet, metrics, logger, now, random });
+  const budget = new RetryBudget(now());
+  watchRouterGauges(options.metrics, {
+    tableAgeMs: () => follower.ageMs(),
+    tableModels: () => table.modelCount,
+    inFlight: () => fleet.inFlight,
+    connectedWorkers: () => fleet.connected,
+  });
+  const notReady = (): string | undefined => {
+    if (!follower.isReady()) return 'the routing table is not loaded yet';
+    return fleet.connected === 0 ? 'no worker is connected' : undefined;
+  };
+  const deps = { table, fleet, budget, metrics, shadow, control, limits, logger, now, random, notReady };
+  const shardSizeOf = (tenant: string) => table.tenant(tenant)?.shardSize;
+  return {
+    routes: routerRoutes({ ...deps, productVersion: options.productVersion }),
+    warm: createWarmer({ members, control, shardSizeOf, limits, logger }),
+    table,
+    fleet,
+    ready: follower.ready,
+    notReady,
+    async stop() {
+      await follower.stop();
+      fleet.close();
+      await control.close();
+    },
+  };
+}

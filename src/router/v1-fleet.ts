@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify';
+import { DEFAULT_SHARD_SIZE, placementOf } from '../core/placement/placement.ts';
+import type { Member } from '../stores/members/members.ts';
+import type { WorkerState } from '../wire/control.ts';
+import { parseModelKey } from '../wire/model-key.ts';
+import { findModel } from './predict.ts';
+import type { RouterDeps } from './server.ts';
+import { placementSchema, workersSchema } from './v1-schemas.ts';
+
+/** How long a worker may take to tell its state before it is shown as unreachable. */
+const STATE_TIMEOUT_MS = 1_000;
+
+/** What operators ask of the fleet. */
+export function v1FleetRoutes(app: FastifyInstance, deps: RouterDeps): void {
+  app.get('/v1/workers', { schema: workersSchema, config: { access: 'read' } }, async () => {
+    const states = await Promise.all(deps.fleet.members().map((member) => workerOf(deps, member)));
+    return { workers: states };
+  });
+  app.get(
+    '/v1/tenants/:tenant/models/:model/placement',
+    { schema: placementSchema, config: { access: 'read' }, validatorCompiler: () => () => true },
+    async (request) => {
+      const { tenant, model } = request.params as { tenant: string; model: string };
+      const { owner } = findModel(deps, tenant, model);
+      const members = deps.fleet.members();
+      const placement = placementOf(tenant, model, members, owner.shardSize ?? DEFAULT_SHARD_SIZE);
+      const shard = await Promise.all(
+        placement.shard.map(async (placed) => {
+          const member = members.find(({ id }) => id === placed.worker) as Member;
+          const state = await stateOf(deps, member, true);
+          if (state === undefined) return { ...placed, resident: null, versions: [] };
+          const versions = residentVersions(state, tenant, model);
+          return { ...placed, resident: versions.length > 0, versions };
+        }),
+      );
+      return { ...placement, shard };
+    },
+  );
+}
+
+async function workerOf(deps: RouterDeps, member: Member) {
+  const state = await stateOf(deps, member, false);
+  const inFlight = deps.fleet.client(member.id)?.inFlight ?? 0;
+  return { ...(state ?? { state: 'unreachable' }), ...member, inFlight };
+}
+
+/** Undefined when the worker doesn't tell, which is logged. */
+async function stateOf(deps: RouterDeps, member: Member, keys: boolean): Promise<WorkerState | undefined> {
+  try {
+    return await deps.control.state(member, { keys, timeoutMs: STATE_TIMEOUT_MS });
+  } catch (error) {
+    deps.logger.warn({ err: error, worker: member.id }, 'a worker did not tell its state');
+    return undefined;
+  }
+}
+
+function residentVersions(state: WorkerState, tenant: string, model: string): string[] {
+  const prefix = `${tenant}/${model}/`;
+  return (state.keys ?? [])
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => parseModelKey(key)?.version ?? '')
+    .filter((version) => version !== '');
+}

@@ -1,0 +1,157 @@
+import { Type } from 'typebox';
+import { MODEL_PATTERN, TENANT_PATTERN } from '../core/ids.ts';
+
+/**
+ * What the published description says of the router's /v1 routes. Bodies and answers are described here and
+ * checked elsewhere: instances against the model's signature, answers by being built from it.
+ */
+const Tenant = Type.String({ pattern: TENANT_PATTERN });
+const Model = Type.String({ pattern: MODEL_PATTERN });
+const ModelParams = Type.Object({ tenant: Tenant, model: Model });
+
+const Instances = Type.Array(
+  Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())]),
+  {
+    description: "Each an object of named features, or an array in the signature's order.",
+    examples: [
+      [
+        { age: 41, plan: 'pro' },
+        { age: 23, plan: 'free' },
+      ],
+    ],
+  },
+);
+
+const Predictions = Type.Array(Type.Record(Type.String(), Type.Unknown()), {
+  description:
+    'One an instance: every output under its ONNX name, and `label` and `probabilities` for a classifier.',
+});
+
+const ErrorBody = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+  retryable: Type.Boolean(),
+  requestId: Type.Optional(Type.String()),
+  details: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+});
+
+const PredictHeaders = Type.Object({
+  'x-request-timeout-ms': Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 60_000, description: 'Deadline of the request; 5000 by default.' }),
+  ),
+  'x-routing-key': Type.Optional(
+    Type.String({ description: 'Requests with the same key get the same version while traffic stays.' }),
+  ),
+});
+
+const tags = ['prediction'];
+
+export const predictSchema = {
+  summary: 'Predict with one model',
+  operationId: 'predict',
+  tags,
+  params: ModelParams,
+  headers: PredictHeaders,
+  querystring: Type.Object({
+    version: Type.Optional(
+      Type.String({ description: "A version's name, `stable` or `canary`; else as the traffic says." }),
+    ),
+  }),
+  body: Type.Object({ instances: Instances }),
+  response: {
+    200: Type.Object({
+      predictions: Predictions,
+      model: Type.String({ examples: ['acme/churn'] }),
+      version: Type.String(),
+      requestId: Type.String(),
+    }),
+    default: Type.Object({ error: ErrorBody }),
+  },
+};
+
+export const predictManySchema = {
+  summary: 'Predict with several models of a tenant at once',
+  operationId: 'predictMany',
+  tags,
+  params: Type.Object({ tenant: Tenant }),
+  headers: PredictHeaders,
+  body: Type.Object({
+    models: Type.Array(
+      Type.Union([Model, Type.Object({ model: Model, version: Type.Optional(Type.String()) })]),
+      { examples: [['churn', { model: 'ltv', version: '3' }]] },
+    ),
+    instances: Instances,
+  }),
+  response: {
+    200: Type.Object({
+      results: Type.Array(
+        Type.Object({
+          model: Type.String(),
+          version: Type.Optional(Type.String()),
+          predictions: Type.Optional(Predictions),
+          error: Type.Optional(ErrorBody),
+        }),
+      ),
+      requestId: Type.String(),
+    }),
+    default: Type.Object({ error: ErrorBody }),
+  },
+};
+
+export const workersSchema = {
+  summary: 'The live workers and what they hold',
+  operationId: 'listWorkers',
+  tags: ['operations'],
+  response: {
+    200: Type.Object({
+      workers: Type.Array(
+        Type.Object({
+          id: Type.String(),
+          address: Type.String(),
+          zone: Type.String(),
+          weight: Type.Number(),
+          state: Type.String({
+            description: '`ready`, `draining`, or `unreachable`, and then nothing more.',
+          }),
+          inFlight: Type.Integer({ description: 'Sent by this router and not answered.' }),
+          pid: Type.Optional(Type.Integer()),
+          lanes: Type.Optional(Type.Integer()),
+          budgetBytes: Type.Optional(Type.Integer()),
+          residentBytes: Type.Optional(Type.Integer()),
+          residentModels: Type.Optional(Type.Integer()),
+          queuedRequests: Type.Optional(Type.Integer()),
+          queueDelayUs: Type.Optional(Type.Integer()),
+          rssBytes: Type.Optional(Type.Integer()),
+        }),
+      ),
+    }),
+  },
+};
+
+export const placementSchema = {
+  summary: 'Where a model may run, where it is resident now, and why',
+  operationId: 'getPlacement',
+  tags: ['operations'],
+  params: ModelParams,
+  response: {
+    200: Type.Object({
+      tenant: Type.String(),
+      model: Type.String(),
+      shardSize: Type.Integer(),
+      workers: Type.Integer({ description: 'Live workers that the shard was chosen from.' }),
+      shard: Type.Array(
+        Type.Object({
+          worker: Type.String(),
+          zone: Type.String(),
+          rank: Type.Integer(),
+          reason: Type.String(),
+          resident: Type.Union([Type.Boolean(), Type.Null()], {
+            description: 'null: the worker did not tell in time.',
+          }),
+          versions: Type.Array(Type.String(), { description: 'The versions that are resident there.' }),
+        }),
+      ),
+    }),
+    default: Type.Object({ error: ErrorBody }),
+  },
+};

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { afterEach, describe, it } from 'node:test';
+import { Caller } from '../../../src/router/caller.ts';
+import type { WorkerClient, WorkerRequest } from '../../../src/router/worker-client.ts';
+import type { RequestFrame } from '../../../src/wire/frames.ts';
+import { readSection } from '../../../src/wire/tensor-section.ts';
+import {
+  type FakeAnswer,
+  type FakeWorker,
+  type FakeWorkerOptions,
+  startFakeWorker,
+} from '../../support/fake-worker.ts';
+import {
+  connected,
+  createRouterParts,
+  Happening,
+  type RouterPartsOptions,
+} from '../../support/router-parts.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+async function start(
+  workerOptions: FakeWorkerOptions = {},
+  options: RouterPartsOptions = {},
+): Promise<{ worker: FakeWorker; client: WorkerClient; parts: ReturnType<typeof createRouterParts> }> {
+  const worker = await startFakeWorker(workerOptions);
+  const parts = createRouterParts([worker.member], options);
+  cleanups.push(
+    () => parts.fleet.close(),
+    () => worker.close(),
+  );
+  await connected(parts.fleet, 1);
+  return { worker, client: parts.fleet.client(worker.member.id) as WorkerClient, parts };
+}
+
+function request(value = 1, timeoutMs = 10_000): WorkerRequest {
+  return {
+    key: `acme/churn/1@sha256:${'0'.repeat(64)}`,
+    partRows: 0,
+    residentBytes: 1_000,
+    tensors: [
+      { name: 'X', datatype: 'FP64', shape: [1], data: new Uint8Array(new Float64Array([value]).buffer) },
+    ],
+    deadlineAtMs: performance.now() + timeoutMs,
+  };
+}
+
+async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<number> {
+  const outcome = await sending;
+  if (outcome.kind !== 'answer' || !outcome.frame.result.ok) throw new Error(`no answer: ${outcome.kind}`);
+  const [tensor] = readSection(outcome.frame.result.section);
+  return new Float64Array(new Uint8Array(tensor?.data ?? []).buffer)[0] as number;
+}
+
+describe('WorkerClient', () => {
+  it('matches answers in any order to their requests', async () => {
+    const held: FakeAnswer[] = [];
+    const { client } = await start({
+      onRequest: (_frame, answer) => {
+        held.push(answer);
+        if (held.length === 200) for (const one of held.toReversed()) one.echo();
+      },
+    });
+    const values = Array.from({ length: 200 }, (_, index) => index);
+    const answers = await Promise.all(
+      values.map((value) => valueOf(client.send(request(value), 0, new Caller()))),
+    );
+    assert.deepEqual(answers, values);
+    assert.equal(client.inFlight, 0);
+  });
+
+  it('sends what one turn of the event loop brings as one write, and frame by frame when told to', async () => {
+    for (const coalescing of [true, false]) {
+      const { client, parts } = await start({}, { coalescing });
+      await Promise.all(Array.from({ length: 50 }, () => client.send(request(), 0, new Caller())));
+      const { values } = await parts.metrics.framesPerWrite.get();
+      const writes = values.find(({ metricName }) => metricName?.endsWith('_count'))?.value;
+      assert.equal(writes, coalescing ? 1 : 50);
+    }
+  });
+
+  it('loses what is in flight with a dying connection, and connects anew', async () => {
+    const asked = new Happening();
+    const { worker, client, parts } = await start({
+      onRequest: (_frame, answer) => {
+        asked.happen();
+        if (asked.count > 3) answer.echo();
+      },
+    });
+    const sending = [1, 2, 3].map((value) => client.send(request(value), 0, new Caller()));
+    await asked.times(3);
+    for (const socket of worker.sockets) socket.destroy();
+    assert.deepEqual(
+      await Promise.all(sending),
+      [1, 2, 3].map(() => ({ kind: 'lost', sent: true })),
+    );
+    assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'lost', sent: false });
+    await connected(parts.fleet, 1);
+    assert.equal(await valueOf(client.send(request(7), 0, new Caller())), 7);
+  });
+
+  it('knows that what never left was not sent', async () => {
+    const { worker, client, parts } = await start();
+    const [socket] = worker.sockets;
+    const closed = once(socket as Duplex, 'close');
+    parts.fleet.close();
+    const sending = client.send(request(), 0, new Caller());
+    await closed;
+    assert.deepEqual(await sending, { kind: 'lost', sent: false });
+    assert.equal(worker.requests.length, 0);
+  });
+
+  it('answers a frozen worker by the deadline, tells it to forget, and measures its silence', async () => {
+    const { worker, client } = await start({ onRequest: () => undefined });
+    const late = client.send(request(1, 30), 0, new Caller());
+    assert.deepEqual(await late, { kind: 'deadline' });
+    const caller = new Caller();
+    const gone = client.send(request(), 0, caller);
+    while (worker.requests.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
+    assert.ok(client.silentMs(performance.now() + 1_000) >= 1_000);
+    caller.leave();
+    assert.deepEqual(await gone, { kind: 'gone' });
+    while (worker.cancelled.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
+    assert.deepEqual(
+      worker.cancelled,
+      worker.requests.map(({ id }) => id),
+    );
+    assert.equal(client.silentMs(performance.now() + 1_000), 0);
+  });
+
+  it('takes a request back that has not left yet', async () => {
+    const { worker, client } = await start();
+    const caller = new Caller();
+    const sending = client.send(request(1), 0, caller);
+    caller.leave();
+    assert.deepEqual(await sending, { kind: 'gone' });
+    assert.equal(await valueOf(client.send(request(2), 0, new Caller())), 2);
+    assert.equal(worker.requests.length, 1);
+    assert.deepEqual(worker.cancelled, []);
+  });
+
+  it('bounds requests and bytes under way', async () => {
+    const limits = { workerQueueRequests: 3, workerQueueBytes: 400 };
+    const { client } = await start({ onRequest: () => undefined }, { limits });
+    const kinds: string[] = [];
+    const big = { ...request(), tensors: [{ ...request().tensors[0], data: new Uint8Array(1_000) }] };
+    void client.send(big as WorkerRequest, 0, new Caller()).then(() => kinds.push('settled'));
+    assert.equal(client.inFlight, 1, 'one request always fits');
+    assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'full' });
+    const small = await start({ onRequest: () => undefined }, { limits: { workerQueueRequests: 3 } });
+    for (let index = 0; index < 3; index++) void small.client.send(request(), 0, new Caller());
+    assert.deepEqual(await small.client.send(request(), 0, new Caller()), { kind: 'full' });
+    assert.deepEqual(kinds, []);
+  });
+
+  it('drops a connection that speaks something else and fails what was in flight', async () => {
+    const garbage = [
+      Buffer.from('HTTP/1.1 200 OK\r\n\r\n'),
+      Buffer.alloc(64),
+      Buffer.from([40, 0, 0, 0, 1, 0, 0, 0, ...Array.from({ length: 32 }, () => 255)]),
+      Buffer.from([40, 0, 0, 0, 3, 0, 0, 0, ...Array.from({ length: 32 }, () => 255)]),
+    ];
+    for (const bytes of garbage) {
+      const { client, parts } = await start({
+        onRequest: (frame, answer) => {
+          if (frame.attempt === 0) answer.socket.write(bytes);
+          else answer.echo();
+        },
+      });
+      assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'lost', sent: true });
+      await connected(parts.fleet, 1);
+      assert.equal(await valueOf(client.send(request(5), 1, new Caller())), 5);
+    }
+  });
+
+  it('gets large frames through a slow reader, gathering what comes meanwhile', async () => {
+    const { worker, client } = await start();
+    const [socket] = worker.sockets;
+    socket?.pause();
+    const data = new Uint8Array(8 * 1024 * 1024);
+    const large = { ...request(), tensors: [{ name: 'X', datatype: 'UINT8', shape: [data.length], data }] };
+    const sending = [client.send(large as WorkerRequest, 0, new Caller())];
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    for (let index = 0; index < 100; index++) sending.push(client.send(request(index), 0, new Caller()));
+    socket?.resume();
+    const outcomes = await Promise.all(sending);
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      outcomes.map(() => 'answer'),
+    );
+    assert.equal(worker.requests.length, 101);
+  });
+
+  it('reports the queue delay that the worker reported, draining with time', async () => {
+    const { client } = await start({ onRequest: (_frame, answer) => answer.echo({ queueDelayUs: 40_000 }) });
+    await client.send(request(), 0, new Caller());
+    const nowMs = performance.now();
+    const delayMs = client.queueDelayMs(nowMs);
+    assert.ok(delayMs > 0 && delayMs <= 40);
+    assert.equal(client.queueDelayMs(nowMs + 10), Math.max(0, delayMs - 10));
+    assert.equal(client.queueDelayMs(nowMs + 50), 0);
+  });
+
+  it('is refused with a wrong token and keeps trying', async () => {
+    const refused = new Happening();
+    const worker = await startFakeWorker({ onRefused: () => refused.happen() });
+    const { fleet } = createRouterParts([worker.member], { token: 'wrong' });
+    cleanups.push(
+      () => fleet.close(),
+      () => worker.close(),
+    );
+    await refused.times(3);
+    assert.equal(fleet.connected, 0);
+  });
+
+  it('lets a removed worker answer what it has', async () => {
+    const held: [RequestFrame, FakeAnswer][] = [];
+    const asked = new Happening();
+    const { worker, client, parts } = await start({
+      onRequest: (frame, answer) => {
+        held.push([frame, answer]);
+        asked.happen();
+      },
+    });
+    const sending = valueOf(client.send(request(9), 0, new Caller()));
+    await asked.times(1);
+    parts.members.remove(worker.member.id);
+    assert.equal(parts.fleet.client(worker.member.id), undefined);
+    assert.equal(parts.fleet.inFlight, 1);
+    held[0]?.[1].echo();
+    assert.equal(await sending, 9);
+    assert.equal(parts.fleet.inFlight, 0);
+  });
+});
