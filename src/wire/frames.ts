@@ -25,6 +25,7 @@ export function maxFrameBytes(limits: {
 const REQUEST = 1;
 const CANCEL = 2;
 const ANSWER = 3;
+const CANCEL_BYTES = 16;
 
 /** Why a frame connection must be dropped: what came is not our protocol. */
 export class FrameError extends Error {
@@ -108,8 +109,8 @@ export function encodeRequest(
 }
 
 export function encodeCancel(id: number): Buffer {
-  const frame = Buffer.alloc(16);
-  frame.writeUInt32LE(16, 0);
+  const frame = Buffer.alloc(CANCEL_BYTES);
+  frame.writeUInt32LE(CANCEL_BYTES, 0);
   frame[4] = CANCEL;
   frame.writeUInt32LE(id, 8);
   return frame;
@@ -159,6 +160,8 @@ function clampU32(value: number): number {
 
 /** One whole frame (as cut by FrameReader). Throws FrameError when it is not one of ours. */
 export function decodeFrame(frame: Buffer): Frame {
+  if (frame.length < CANCEL_BYTES || frame.readUInt32LE(0) !== frame.length)
+    throw new FrameError(`${frame.length} bytes are not one whole frame`);
   const type = frame[4];
   if (type === CANCEL) return { type: 'cancel', id: frame.readUInt32LE(8) };
   if (frame.length < HEAD_BYTES + 8)
