@@ -3,12 +3,12 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   type AttributeProto,
   AttributeProtoSchema,
-  FunctionProtoSchema,
+  type FunctionProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
-  NodeProtoSchema,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
+  type NodeProtoSchema,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
 } from '../../src/model/onnx/onnx_pb.ts';
 
 /** ONNX files for tests, in a few words. Element types by their ONNX number (1 float, 7 int64, 8 string, ...). */

@@ -5,8 +5,8 @@ import { ModelProtoSchema } from './onnx_pb.ts';
 
 /** Messages inside one another; a subgraph takes three levels. ONNX Runtime's own decoder stops at 100 as well. */
 export const MAX_DEPTH = 100;
-/** Messages in a file: bounds what decoding makes of a few bytes each. The largest model seen has some thousands. */
-const MAX_MESSAGES = 2_000_000;
+/** Messages and unknown fields in a file: bounds what decoding makes of a few bytes each. The largest model seen has some thousands. */
+const MAX_PARTS = 2_000_000;
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -26,20 +26,20 @@ interface FieldRule {
  * and the decoder and ONNX Runtime read the same file. Throws INVALID_ARTIFACT.
  */
 export function checkWire(bytes: Uint8Array): void {
-  const walk: Walk = { bytes, at: 0, messages: 0 };
+  const walk: Walk = { bytes, at: 0, parts: 0 };
   walkMessage(walk, ModelProtoSchema, bytes.byteLength, 1);
 }
 
 interface Walk {
   readonly bytes: Uint8Array;
   at: number;
-  messages: number;
+  parts: number;
 }
 
 function walkMessage(walk: Walk, message: DescMessage, end: number, depth: number): void {
   if (depth > MAX_DEPTH)
     throw invalid(`the artifact nests deeper than ${MAX_DEPTH} messages at byte ${walk.at}`);
-  if (++walk.messages > MAX_MESSAGES) throw invalid(`the artifact holds more than ${MAX_MESSAGES} parts`);
+  countPart(walk);
   const rules = rulesOf(message);
   while (walk.at < end) {
     const start = walk.at;
@@ -48,6 +48,7 @@ function walkMessage(walk: Walk, message: DescMessage, end: number, depth: numbe
     const number = Math.floor(tag / 8);
     if (number < 1 || number > 0x1fff_ffff) throw notOnnx(start, `field number ${number}`);
     const rule = rules.get(number);
+    if (rule === undefined) countPart(walk);
     const packed = rule?.packable === true && wire === DELIMITED;
     if (rule !== undefined && rule.wire !== wire && !packed) {
       throw notOnnx(start, `${message.name}.${rule.name} has wire type ${wire}`);
@@ -68,6 +69,10 @@ function walkMessage(walk: Walk, message: DescMessage, end: number, depth: numbe
       walk.at = stop;
     } else throw notOnnx(start, `wire type ${wire}`);
   }
+}
+
+function countPart(walk: Walk): void {
+  if (++walk.parts > MAX_PARTS) throw invalid(`the artifact holds more than ${MAX_PARTS} parts`);
 }
 
 function checkPacked(walk: Walk, rule: FieldRule, stop: number, start: number): void {
