@@ -67,6 +67,8 @@ export async function startFakeWorker(options: FakeWorkerOptions = {}): Promise<
     })();
   });
   server.on('upgrade', (request, socket) => {
+    // A router that goes away is no failure of a worker.
+    socket.on('error', () => undefined);
     if (request.headers.authorization !== `Bearer ${TOKEN}`) {
       options.onRefused?.();
       socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
@@ -74,8 +76,6 @@ export async function startFakeWorker(options: FakeWorkerOptions = {}): Promise<
     }
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('end', () => socket.end());
-    // A router that dies is no failure of a worker.
-    socket.on('error', () => undefined);
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${FRAME_PROTOCOL}\r\n\r\n`,
     );

@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
@@ -35,19 +34,4 @@ export function createRouterParts(members: readonly Member[], options: RouterPar
 /** Until so many workers are connected. */
 export async function connected(fleet: Fleet, count: number): Promise<void> {
   while (fleet.connected < count) await fleet.change(10_000);
-}
-
-/** Lets a test wait until something happened so many times. */
-export class Happening {
-  readonly #emitter = new EventEmitter();
-  count = 0;
-
-  happen(): void {
-    this.count++;
-    this.#emitter.emit('happened');
-  }
-
-  async times(count: number): Promise<void> {
-    while (this.count < count) await once(this.#emitter, 'happened');
-  }
 }

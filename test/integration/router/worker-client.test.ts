@@ -12,12 +12,8 @@ import {
   type FakeWorkerOptions,
   startFakeWorker,
 } from '../../support/fake-worker.ts';
-import {
-  connected,
-  createRouterParts,
-  Happening,
-  type RouterPartsOptions,
-} from '../../support/router-parts.ts';
+import { Happening } from '../../support/happening.ts';
+import { connected, createRouterParts, type RouterPartsOptions } from '../../support/router-parts.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { pino } from 'pino';
+import { ShoalError } from '../../../src/core/errors.ts';
+import { RoutingTable } from '../../../src/router/routing-table.ts';
+import { TableFollower } from '../../../src/router/table-follower.ts';
+import type { RoutingEntry } from '../../../src/stores/registry/registry.ts';
+import { routingState } from '../../support/routing-state.ts';
+import { ScriptedRegistry } from '../../support/scripted-registry.ts';
+
+const model = (name: string, version: string) =>
+  ({ kind: 'model', tenant: 'acme', model: name, state: routingState(version) }) as const;
+
+/** A table that tells when it has reached a revision. */
+class WatchedTable extends RoutingTable {
+  #waiting: (() => void)[] = [];
+
+  override apply(...change: Parameters<RoutingTable['apply']>): void {
+    super.apply(...change);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  override beginSnapshot() {
+    const snapshot = super.beginSnapshot();
+    return {
+      page: (entries: readonly RoutingEntry[]) => snapshot.page(entries),
+      end: (revision: number) => {
+        snapshot.end(revision);
+        for (const wake of this.#waiting.splice(0)) wake();
+      },
+    };
+  }
+
+  async reached(revision: number): Promise<void> {
+    while (this.revision < revision) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  stable(name: string): string | undefined {
+    return this.tenant('acme')?.models.get(name)?.traffic.stable;
+  }
+}
+
+function start(registry: ScriptedRegistry) {
+  const table = new WatchedTable();
+  let offsetMs = 0;
+  const follower = new TableFollower({
+    registry,
+    table,
+    logger: pino({ level: 'silent' }),
+    now: () => performance.now() + offsetMs,
+    random: () => 0,
+  });
+  return {
+    table,
+    follower,
+    pass: (ms: number) => {
+      offsetMs += ms;
+    },
+  };
+}
+
+describe('TableFollower', () => {
+  it('loads a snapshot, then follows', async () => {
+    const registry = new ScriptedRegistry();
+    registry.write(model('churn', '1'));
+    const { table, follower } = start(registry);
+    assert.equal(follower.isReady(), false);
+    await follower.ready;
+    assert.equal(table.stable('churn'), '1');
+    registry.write(model('churn', '2'), model('ltv', '1'));
+    await table.reached(2);
+    assert.deepEqual([table.stable('churn'), table.stable('ltv')], ['2', '1']);
+    await table.reached(registry.write({ kind: 'tenant', tenant: 'acme' }));
+    assert.equal(table.tenant('acme'), undefined);
+    assert.equal(registry.snapshots, 1);
+    await follower.stop();
+  });
+
+  it('is ready with an empty registry', async () => {
+    const { table, follower } = start(new ScriptedRegistry());
+    await follower.ready;
+    assert.equal(table.modelCount, 0);
+    await follower.stop();
+  });
+
+  it('answers on while the registry is gone, ages, and resumes where it was', async () => {
+    const registry = new ScriptedRegistry();
+    registry.write(model('churn', '1'));
+    const { table, follower, pass } = start(registry);
+    await follower.ready;
+    registry.break(new ShoalError('STORE_UNAVAILABLE', 'gone'));
+    pass(60_000);
+    assert.ok(follower.ageMs() >= 60_000);
+    assert.equal(table.stable('churn'), '1');
+    registry.write(model('churn', '2'));
+    registry.break(undefined);
+    await table.reached(2);
+    assert.equal(table.stable('churn'), '2');
+    assert.equal(registry.snapshots, 1, 'an outage is no gap');
+    await follower.stop();
+  });
+
+  it('loads anew after a gap, and drops what was deleted in it', async () => {
+    const registry = new ScriptedRegistry();
+    registry.write(model('churn', '1'), model('ltv', '1'));
+    const { table, follower } = start(registry);
+    await follower.ready;
+    registry.break(new Error('connection lost'));
+    registry.write({ kind: 'model', tenant: 'acme', model: 'ltv' });
+    const last = registry.write(model('churn', '2'));
+    registry.cut();
+    registry.break(undefined);
+    await table.reached(last);
+    assert.deepEqual([table.stable('churn'), table.stable('ltv')], ['2', undefined]);
+    assert.equal(registry.snapshots, 2);
+    await follower.stop();
+  });
+
+  it('waits for a registry that is not there yet, and can be stopped meanwhile', async () => {
+    const registry = new ScriptedRegistry();
+    registry.break(new Error('not yet'));
+    const early = start(registry);
+    await early.follower.stop();
+    await assert.rejects(early.follower.ready, /stopped/);
+    const { follower } = start(registry);
+    registry.break(undefined);
+    await follower.ready;
+    await follower.stop();
+  });
+
+  it('knows again that it is in step once the registry tells its revision', async () => {
+    const registry = new ScriptedRegistry();
+    const { follower, pass } = start(registry);
+    await follower.ready;
+    pass(60_000);
+    await registry.told.times(1);
+    assert.ok(follower.ageMs() < 60_000);
+    await follower.stop();
+  });
+});

@@ -1,0 +1,83 @@
+import { Client } from 'undici';
+import type { RequestFrame } from '../../src/wire/frames.ts';
+import { type FakeAnswer, startFakeWorker, sumRows } from './fake-worker.ts';
+import { startRouterApp } from './router-app.ts';
+import { routingState } from './routing-state.ts';
+
+export const ROWS = {
+  instances: [
+    [1, 2],
+    [3, 4],
+  ],
+};
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** What a test changes while the router runs. */
+export interface Levers {
+  /** What the router's randomness gives. */
+  point: number;
+  onRequest: (frame: RequestFrame, answer: FakeAnswer) => void;
+}
+
+/**
+ * A router over one fake worker `w1` that sums rows, with models acme/churn, acme/v1.2.3-x, acme/idle (no
+ * traffic), acme/split (stable 1, canary 2 of 20 %, shadow 3 of 10 %) and default/plain (version 7).
+ */
+export async function startRouterHttp() {
+  const levers: Levers = { point: 0.5, onRequest: sumRows };
+  const worker = await startFakeWorker({
+    id: 'w1',
+    onRequest: (frame, answer) => levers.onRequest(frame, answer),
+    onControl: ({ url }) => ({
+      status: 200,
+      body: {
+        id: 'w1',
+        state: 'ready',
+        residentModels: 1,
+        ...(url === '/state?keys=1' ? { keys: [`acme/churn/1@sha256:${'0'.repeat(64)}`] } : {}),
+      },
+    }),
+  });
+  const app = await startRouterApp([worker.member], { random: () => levers.point });
+  const client = new Client(app.origin);
+  const traffic = {
+    stable: '1',
+    canary: { version: '2', percent: 20 },
+    shadow: { version: '3', percent: 10 },
+  };
+  const versions = ['1', '2', '3'].flatMap((version) => routingState(version).versions);
+  const idle = { traffic: {}, versions: routingState('1').versions };
+  app.registry.write(
+    { kind: 'model', tenant: 'acme', model: 'churn', state: routingState('1') },
+    { kind: 'model', tenant: 'acme', model: 'v1.2.3-x', state: routingState('1') },
+    { kind: 'model', tenant: 'acme', model: 'idle', state: idle },
+    { kind: 'model', tenant: 'acme', model: 'split', state: { traffic, versions } },
+    { kind: 'model', tenant: 'default', model: 'plain', state: routingState('7') },
+  );
+  while (app.router.table.modelCount < 5) await new Promise(setImmediate);
+
+  async function call(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = JSON_TYPE,
+  ) {
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await client.request({ method, path, headers, body: text ?? null });
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of any shape
+    const json: any = await answer.body.json();
+    return { status: answer.statusCode, headers: answer.headers, json };
+  }
+
+  return {
+    app,
+    worker,
+    levers,
+    call,
+    async close() {
+      await client.close();
+      await app.close();
+      await worker.close();
+    },
+  };
+}
