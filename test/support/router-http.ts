@@ -12,6 +12,18 @@ export const ROWS = {
 };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
+/** The fields that tests look into one by one. */
+export interface AnswerJson {
+  readonly version?: string;
+  readonly versions?: readonly string[];
+  readonly model_version?: string;
+  /** A text on /v2. */
+  readonly error?: { readonly code: string; readonly message: string; readonly retryable: boolean };
+  readonly results?: readonly AnswerJson[];
+  readonly workers?: readonly { id: string; state: string; zone: string; weight: number }[];
+  readonly shard?: readonly { resident: boolean | null }[];
+}
+
 /** What a test changes while the router runs. */
 export interface Levers {
   /** What the router's randomness gives. */
@@ -64,8 +76,7 @@ export async function startRouterHttp() {
   ) {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const answer = await client.request({ method, path, headers, body: text ?? null });
-    // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of any shape
-    const json: any = await answer.body.json();
+    const json = (await answer.body.json()) as AnswerJson;
     return { status: answer.statusCode, headers: answer.headers, json };
   }
 
