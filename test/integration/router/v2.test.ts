@@ -55,7 +55,7 @@ describe('/v2 of a router', () => {
   it('gives the protocol its shape of errors', async () => {
     const unknown = await call('POST', '/v2/models/acme.none/infer', { inputs: [] });
     assert.equal(unknown.status, 404);
-    assert.match(String(unknown.json.error), /^Request for unknown model: .*\(MODEL_NOT_FOUND\)$/);
+    assert.match(JSON.stringify(unknown.json.error), /^"Request for unknown model: .*\(MODEL_NOT_FOUND\)"$/);
     assert.equal(unknown.headers['x-shoal-error'], 'MODEL_NOT_FOUND');
     assert.equal(unknown.headers['content-type'], 'application/json');
     for (const version of ['abc', '0', '18446744073709551616']) {
