@@ -3,13 +3,19 @@ import { Lane, type LaneModel } from './lane/lane.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {
-  readonly lane: Lane;
+  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release'>;
+}
+
+/** What residency needs of the lanes. */
+export interface LanePlacement {
+  place(residentBytes: number): Placed;
+  unplace(placed: Placed, residentBytes: number): void;
 }
 
 /** All lanes of a worker: one thread each, so that a model's session is always met by its own thread. */
-export class Lanes {
+export class Lanes implements LanePlacement {
   readonly #lanes: readonly Lane[];
-  readonly #residentBytes: Map<Lane, number>;
+  readonly #residentBytes: Map<Placed['lane'], number>;
   #nextHandle = 1;
 
   constructor(options: {
@@ -57,7 +63,7 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  #bytesOf(lane: Lane): number {
+  #bytesOf(lane: Placed['lane']): number {
     return this.#residentBytes.get(lane) ?? 0;
   }
 }

@@ -2,7 +2,7 @@ import { ShoalError } from '../core/errors.ts';
 import type { Digest } from '../core/ids.ts';
 import { decideLoad } from '../core/residency-policy.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
-import type { Lanes, Placed } from './lanes.ts';
+import type { LanePlacement, Placed } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
 
 /** Where prepared artifacts come from: the disk cache, or a store on the same disk. */
@@ -43,7 +43,7 @@ export interface ResidencyOptions {
   readonly budgetBytes: number;
   readonly memoryWaitMs: number;
   readonly concurrentLoads: number;
-  readonly lanes: Lanes;
+  readonly lanes: LanePlacement;
   readonly artifacts: ArtifactSource;
   readonly metrics: WorkerMetrics;
   readonly clock: () => number;

@@ -32,6 +32,7 @@ export async function startTestWorker(
   settings: Partial<Omit<WorkerProcessConfig, 'limits'>> & {
     limits?: Partial<WorkerProcessConfig['limits']>;
   } = {},
+  execArgv: readonly string[] = [],
 ): Promise<TestWorker> {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
@@ -51,6 +52,7 @@ export async function startTestWorker(
   };
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
     stdio: ['ignore', 2, 2, 'ipc'],
+    execArgv: [...process.execArgv, ...execArgv],
   });
   child.send(config);
   const [message] = (await once(child, 'message')) as [WorkerMessage];

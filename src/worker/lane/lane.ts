@@ -73,6 +73,7 @@ export class Lane {
   #releases: ReleaseJob[] = [];
   #turnScheduled = false;
   #busy = false;
+  #closing = false;
   #loadsNext = false;
   #waitingUs = 0;
   #sentUs = 0;
@@ -132,7 +133,9 @@ export class Lane {
     });
   }
 
+  /** Ends the thread; what still waits or runs is answered as lost. */
   close(): Promise<void> {
+    this.#closing = true;
     return this.#pool.destroy();
   }
 
@@ -228,7 +231,7 @@ export class Lane {
   }
 
   #lose(batch: Batch, error: Error): void {
-    this.#onLost(error);
+    if (!this.#closing) this.#onLost(error);
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));
     for (const job of batch.releases) job.resolve();

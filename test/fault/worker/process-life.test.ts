@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { caseOf, feedsOf } from '../../support/real-models.ts';
 import type { WorkerMessage } from '../../../src/wire/worker-process.ts';
+import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
 import { columnTensor } from '../../support/tensors.ts';
 import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
 
@@ -62,6 +63,26 @@ test('kill -9 of the parent leaves no worker, even with a lane stuck in native c
   parent.kill('SIGKILL');
   // The worker has inherited the pipe: it closes when both are gone.
   await gone;
+  await client.close();
+});
+
+test('a lane whose thread dies takes the process with it, to be started anew', async (t) => {
+  const worker = await startTestWorker({}, ['--max-old-space-size=48']);
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const key = await worker.addBytes(
+    model({
+      input: [value('x', ELEMENT.string, ['N'])],
+      output: [value('y', ELEMENT.string, ['N'])],
+      node: [node('Identity', ['x'], ['y'])],
+    }),
+  );
+  const exited = once(worker.child, 'exit');
+  // Millions of strings are more than the thread's heap can take.
+  const count = 4_000_000;
+  const data = Buffer.alloc(count * 7, Buffer.from([3, 0, 0, 0, 97, 98, 99]));
+  void client.ask({ key, tensors: [{ name: 'x', datatype: 'BYTES', shape: [count], data }] });
+  assert.deepEqual(await exited, [1, null]);
   await client.close();
 });
 

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { ShoalError } from '../../../src/core/errors.ts';
+import type { Digest } from '../../../src/core/ids.ts';
+import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
+import { type Lease, Residency, type Waiter } from '../../../src/worker/residency.ts';
+import { StepLanes } from './step-lanes.ts';
+
+const BUDGET_BYTES = 100;
+
+function world(settings: { memoryWaitMs?: number; concurrentLoads?: number } = {}) {
+  const lanes = new StepLanes();
+  const residency = new Residency({
+    budgetBytes: BUDGET_BYTES,
+    memoryWaitMs: settings.memoryWaitMs ?? 60_000,
+    concurrentLoads: settings.concurrentLoads ?? 32,
+    lanes,
+    artifacts: { read: (digest: Digest) => Promise.resolve(Buffer.from(digest)) },
+    metrics: makeWorkerMetrics(new Registry()),
+    clock: () => 0,
+  });
+  return { lanes, residency };
+}
+
+function keyOf(number: number): string {
+  return `acme/m${number}/1@sha256:${number.toString(16).padStart(64, '0')}`;
+}
+
+/** Every promise that can settle by itself has done so. */
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant('want' as const),
+    model: fc.integer({ min: 0, max: 7 }),
+  }),
+  fc.record({ do: fc.constant('release' as const), pick: fc.nat() }, { noNullPrototype: true }),
+  fc.record({ do: fc.constant('abandon' as const), pick: fc.nat() }, { noNullPrototype: true }),
+  fc.record(
+    { do: fc.constant('finish' as const), pick: fc.nat(), fails: fc.boolean() },
+    { noNullPrototype: true },
+  ),
+);
+
+test('budget, leases and single flight hold in any order of events; nobody waits for ever', async () => {
+  const sizes = [10, 20, 30, 40, 50, 60, 100, 101];
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+      const { lanes, residency } = world();
+      const leases: Lease[] = [];
+      const waiting = new Map<Waiter, string>();
+      const want = (model: number): void => {
+        const key = keyOf(model);
+        const lease = residency.lease(key);
+        if (lease !== undefined) return void leases.push(lease);
+        const waiter: Waiter = {
+          loaded(lease) {
+            assert.equal(lease.key, key);
+            assert.ok(waiting.delete(waiter));
+            leases.push(lease);
+          },
+          failed() {
+            assert.ok(waiting.delete(waiter));
+          },
+        };
+        waiting.set(waiter, key);
+        residency.load(key, sizes[model] as number, waiter);
+      };
+      const check = (): void => {
+        // Invariant 4.
+        assert.ok(residency.usedBytes <= BUDGET_BYTES);
+        // Invariant 3: what is leased is loaded and not being released.
+        for (const lease of leases) assert.ok(lanes.isLoaded(lease.placed.handle));
+        // Invariant 5: one load a model at a time.
+        assert.equal(new Set(lanes.loading()).size, lanes.loading().length);
+      };
+      for (const one of steps) {
+        if (one.do === 'want') want(one.model);
+        else if (one.do === 'release' && leases.length > 0) {
+          residency.release(leases.splice(one.pick % leases.length, 1)[0] as Lease);
+        } else if (one.do === 'abandon' && waiting.size > 0) {
+          const [waiter, key] = [...waiting][one.pick % waiting.size] as [Waiter, string];
+          waiting.delete(waiter);
+          residency.abandon(key, waiter);
+        } else if (one.do === 'finish') {
+          lanes.finish(one.pick, one.fails ? new ShoalError('INVALID_ARTIFACT', 'no') : undefined);
+        }
+        await quiet();
+        check();
+      }
+      while (waiting.size > 0 || lanes.busy) {
+        for (const lease of leases.splice(0)) residency.release(lease);
+        lanes.finish(0);
+        await quiet();
+        check();
+      }
+      for (const lease of leases.splice(0)) residency.release(lease);
+      const residentBytes = residency
+        .residentKeys()
+        .reduce((sum, key) => sum + (sizes[Number(/m(\d+)/.exec(key)?.[1])] as number), 0);
+      assert.equal(residency.usedBytes, residentBytes);
+      assert.equal(residency.residentModels, lanes.loadedCount);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('when all memory is leased a load waits, then fails with the reason', async () => {
+  const { lanes, residency } = world({ memoryWaitMs: 5 });
+  const first = await new Promise<Lease>((resolve, reject) => {
+    residency.load(keyOf(1), 80, { loaded: resolve, failed: reject });
+    void quiet().then(() => lanes.finish(0));
+  });
+  const error = await new Promise<ShoalError>((resolve, reject) => {
+    residency.load(keyOf(2), 30, { loaded: () => reject(new Error('loaded')), failed: resolve });
+  });
+  assert.equal(error.code, 'OVERLOADED');
+  assert.match(error.message, /80 of 100 budget bytes are in use by 1 resident models/);
+  residency.release(first);
+  assert.ok(residency.isResident(keyOf(1)));
+});
+
+test('a failed load is not remembered', async () => {
+  const { lanes, residency } = world();
+  for (const code of ['INVALID_ARTIFACT', 'UNSUPPORTED_ARTIFACT'] as const) {
+    const failed = new Promise<ShoalError>((resolve) => {
+      residency.load(keyOf(1), 10, { loaded: () => assert.fail(), failed: resolve });
+    });
+    await quiet();
+    lanes.finish(0, new ShoalError(code, 'no'));
+    assert.equal((await failed).code, code);
+    assert.equal(residency.usedBytes, 0);
+  }
+});
+
+test('no more loads are under way than allowed', async () => {
+  const { lanes, residency } = world({ concurrentLoads: 2 });
+  const done: number[] = [];
+  for (const model of [1, 2, 3]) {
+    residency.load(keyOf(model), 10, { loaded: () => done.push(model), failed: () => assert.fail() });
+  }
+  await quiet();
+  assert.equal(lanes.loading().length, 2);
+  lanes.finish(0);
+  await quiet();
+  assert.deepEqual(done, [1]);
+  assert.equal(lanes.loading().length, 2);
+});
