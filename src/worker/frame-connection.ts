@@ -14,6 +14,8 @@ import type { Job } from './job.ts';
 const PAUSE_BYTES = 1024 * 1024;
 /** Answers up to this are copied together into one write; larger ones aren't copied. */
 const COPY_BYTES = 16 * 1024;
+/** How long a closing connection may take to send its last answers. */
+const END_MS = 1_000;
 
 export interface FrameConnectionOptions {
   readonly socket: Duplex;
@@ -49,14 +51,12 @@ export class FrameConnection {
     if (options.head.length > 0) this.#onData(options.head);
   }
 
-  get socket(): Duplex {
-    return this.#socket;
-  }
-
-  /** Sends what is still to be sent and closes. */
+  /** Sends what is still to be sent and closes, whether or not the peer reads it. */
   end(): void {
     this.#flush();
-    this.#socket.end();
+    const timer = setTimeout(() => this.#socket.destroy(), END_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+    this.#socket.end(() => this.#socket.destroy());
   }
 
   #onData(chunk: Buffer): void {

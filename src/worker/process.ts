@@ -8,7 +8,7 @@ import { startWorker, type Worker } from './worker.ts';
  * parent: when the channel breaks it is gone at once, even with a lane stuck in native code, which no exit handler
  * would survive. Signals of the terminal go to the whole process group; what to do about them the parent decides.
  */
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', dieNow);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
@@ -22,12 +22,16 @@ process.on('message', (command: WorkerCommand) => {
 
 async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   const logger = createLogger(config.id, config.logLevel);
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught error; the worker ends, to be started anew');
+    dieNow();
+  });
   const clock = (): number => performance.now();
   try {
     const store = await openDirectoryArtifacts(config.artifactsDir);
-    const onLost = (error: Error): never => {
+    const onLost = (error: Error): void => {
       logger.fatal({ err: error }, 'a lane died and its models with it; the worker ends, to be started anew');
-      process.exit(1);
+      dieNow();
     };
     const started = await startWorker({ config, store, logger, clock, onLost });
     logger.info(
@@ -43,10 +47,16 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   }
 }
 
-/** Exit code 0: everything under way was answered; 1: it was not, or the worker never started. */
+/** Exit code 0: everything under way was answered. Killed: it was not. */
 async function stop(): Promise<void> {
   const drained = await (await worker)?.stop();
-  process.exit(drained === true ? 0 : 1);
+  if (drained === true) process.exit(0);
+  dieNow();
+}
+
+/** process.exit would wait for threads, and one in native code may never come back. */
+function dieNow(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function tell(message: WorkerMessage, sent: () => void = () => undefined): void {

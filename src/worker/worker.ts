@@ -22,7 +22,7 @@ export interface WorkerOptions {
 export interface Worker {
   /** `http://host:port` */
   readonly address: string;
-  /** Drains, then closes; false when requests were still running after `limits.drainMs`. */
+  /** Drains, then closes; false when requests were still running after `limits.drainMs`: lanes are left then. */
   stop(): Promise<boolean>;
 }
 
@@ -78,7 +78,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     async stop() {
       const drained = await host.drain();
       await server.close();
-      await lanes.close();
+      if (drained) await lanes.close();
+      else logger.warn({ requests: host.requests }, 'stopped with requests still running');
       return drained;
     },
   };

@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { openDirectoryArtifacts } from '../../../src/stores/artifacts/directory.ts';
 import { modelKey } from '../../../src/wire/model-key.ts';
 import type { WorkerProcessConfig } from '../../../src/wire/worker-process.ts';
-import { ELEMENT, floats, int64s, model, node, value } from '../../support/onnx-builder.ts';
+import { endlessModel } from '../../support/endless-model.ts';
 import { TOKEN } from '../../support/worker-process.ts';
 
 /** The parent that a test kills: starts a worker and tells of it (argv: artifact directory); the worker inherits its stderr. */
@@ -30,19 +30,3 @@ worker.send(config);
 const [ready] = (await once(worker, 'message')) as [object];
 process.send?.(ready);
 process.send?.(modelKey({ tenant: 'acme', model: 'endless', version: '1', digest }));
-
-/** Loops 2^62 times. */
-function endlessModel(): Uint8Array {
-  const body = {
-    name: 'body',
-    input: [value('i', ELEMENT.int64, []), value('go', ELEMENT.bool, []), value('v', ELEMENT.float, ['N'])],
-    output: [value('still', ELEMENT.bool, []), value('w', ELEMENT.float, ['N'])],
-    node: [node('Identity', ['go'], ['still']), node('Add', ['v', 'one'], ['w'])],
-  };
-  return model({
-    input: [value('x', ELEMENT.float, ['N'])],
-    output: [value('y', ELEMENT.float, ['N'])],
-    initializer: [int64s('times', [], [2n ** 62n]), floats('one', [1], [1])],
-    node: [node('Loop', ['times', '', 'x'], ['y'], { body: { graph: body } })],
-  });
-}

@@ -9,11 +9,12 @@ import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { caseOf, feedsOf } from '../../support/real-models.ts';
 import type { WorkerMessage } from '../../../src/wire/worker-process.ts';
+import { endlessModel } from '../../support/endless-model.ts';
 import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
 import { columnTensor } from '../../support/tensors.ts';
 import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
 
-test('a stop lets requests under way finish and refuses new ones', async (t) => {
+test('a stop lets requests under way finish', async (t) => {
   const worker = await startTestWorker();
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
@@ -25,6 +26,23 @@ test('a stop lets requests under way finish and refuses new ones', async (t) => 
   worker.child.send({ type: 'stop' });
   for (const answer of await Promise.all(answers)) outputsOf(answer);
   assert.deepEqual(await exited, [0, null]);
+});
+
+test('a stopping worker refuses new requests, and is gone after the drain time even if a lane never ends', async (t) => {
+  const worker = await startTestWorker({ limits: { drainMs: 300 } });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const key = await worker.addBytes(endlessModel());
+  const exited = once(worker.child, 'exit');
+  const tensors = [columnTensor('x', 'FP32', [1])];
+  void client.ask({ key, tensors });
+  worker.child.send({ type: 'stop' });
+  for (let answer = await client.ask({ key, tensors, timeoutMs: 1 }); ; ) {
+    if (!answer.result.ok && answer.result.code === 'SHUTTING_DOWN') break;
+    answer = await client.ask({ key, tensors, timeoutMs: 1 });
+  }
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+  await client.close();
 });
 
 test('a worker that cannot start says why and is gone', async () => {
@@ -82,7 +100,7 @@ test('a lane whose thread dies takes the process with it, to be started anew', a
   const count = 4_000_000;
   const data = Buffer.alloc(count * 7, Buffer.from([3, 0, 0, 0, 97, 98, 99]));
   void client.ask({ key, tensors: [{ name: 'x', datatype: 'BYTES', shape: [count], data }] });
-  assert.deepEqual(await exited, [1, null]);
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
   await client.close();
 });
 
