@@ -38,6 +38,8 @@ export const DEFAULT_LIMITS = {
   admissionBytes: 2 * 1024 * 1024 * 1024,
   /** Admission tests waiting for a process. */
   admissionQueue: 1_024,
+  /** Artifacts whose admission is remembered, so that copies of one aren't tried again. */
+  admissionsRemembered: 10_000,
   /** Artifacts that an admission process has in hand, the one under test included. */
   admissionAheadBytes: 4 * 1024 * 1024,
   /** Warming a version on the copies of the one that it replaces. */

@@ -9,7 +9,7 @@ import { predictionsJson } from '../model/predictions.ts';
 import { type ServingSpec, servingSpec } from '../model/serving-spec.ts';
 import type { Executor } from '../runtime/executor.ts';
 import { loadOnnxSession } from '../runtime/onnx-session.ts';
-import { measureLoad } from '../runtime/resident-memory.ts';
+import { estimateResidentBytes, type MeasuredLoad, measureLoad } from '../runtime/resident-memory.ts';
 import type { AdmissionFindings } from '../wire/admission.ts';
 import { generatedInputs } from './generated-inputs.ts';
 
@@ -24,12 +24,11 @@ const SMALL_ARTIFACT_BYTES = 64 * 1024;
 export async function admissionTest(artifact: Uint8Array, config: ModelConfig): Promise<AdmissionFindings> {
   const prepared = prepareArtifact(artifact);
   const spec = servingSpec(prepared, config);
-  const { executor, residentBytes, loadMs } = await measureLoad(
-    prepared.bytes,
-    loadOnnxSession,
-    weightBytesOf(prepared.bytes),
-  );
+  const weightBytes = weightBytesOf(prepared.bytes);
+  const loaded = await measureLoad(prepared.bytes, loadOnnxSession, weightBytes);
+  const { executor, loadMs } = loaded;
   try {
+    const residentBytes = await steadyBytes(loaded, prepared.bytes, weightBytes);
     const runMs =
       config.golden === undefined
         ? await tryGenerated(executor, spec)
@@ -44,6 +43,21 @@ export async function admissionTest(artifact: Uint8Array, config: ModelConfig): 
   } finally {
     await executor.release();
   }
+}
+
+/**
+ * A resident set grows for other reasons too: what parsing took for a moment, code that was compiled. A figure
+ * well above the estimate is taken once more beside the first copy, and the smaller of the two counts.
+ */
+async function steadyBytes(
+  { residentBytes }: MeasuredLoad,
+  prepared: Uint8Array,
+  weightBytes: number,
+): Promise<number> {
+  if (residentBytes <= 1.5 * estimateResidentBytes(prepared.byteLength, weightBytes)) return residentBytes;
+  const second = await measureLoad(prepared, loadOnnxSession, weightBytes);
+  await second.executor.release();
+  return Math.min(residentBytes, second.residentBytes);
 }
 
 async function runGolden(

@@ -1,0 +1,114 @@
+import { ShoalError } from '../core/errors.ts';
+import { Gather } from '../core/gather.ts';
+import type { Digest } from '../core/ids.ts';
+import type { Limits } from '../core/limits.ts';
+import { canonicalJson } from '../model/canonical-json.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { AdmittedArtifact, Registry, VersionId, VersionRecord } from '../stores/registry/registry.ts';
+import type { Admissions } from './admissions.ts';
+import type { ArtifactSource } from './artifact-source.ts';
+import type { ManagerMetrics } from './metrics.ts';
+import type { Versions } from './versions.ts';
+
+export interface RegisterRequest {
+  readonly id: VersionId;
+  readonly source: ArtifactSource;
+  readonly config: ModelConfig;
+  readonly activate: boolean;
+  /** Everything but the changes. */
+  readonly dryRun: boolean;
+  /** Aborted when who asked has gone. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RegisterResult {
+  readonly status: 'registered' | 'unchanged';
+  readonly artifact: AdmittedArtifact;
+  /** Absent when nothing was committed: a dry run of a new version. */
+  readonly revision?: number;
+  readonly activated: boolean;
+}
+
+export interface RegistrarDeps {
+  readonly registry: Registry;
+  readonly admissions: Admissions;
+  readonly versions: Versions;
+  readonly metrics: ManagerMetrics;
+  readonly limits: Pick<Limits, 'registryQueueCalls'>;
+}
+
+const LOOKUPS = 256;
+
+/** The story of a registration, one or a line of many. */
+export class Registrar {
+  readonly #deps: RegistrarDeps;
+  readonly #lookups: Gather<VersionId, VersionRecord | undefined>;
+
+  constructor(deps: RegistrarDeps) {
+    this.#deps = deps;
+    const limits = {
+      maxItems: LOOKUPS,
+      maxWaiting: deps.limits.registryQueueCalls,
+      full: (waiting: number) => new ShoalError('OVERLOADED', `${waiting} lookups are waiting already`),
+    };
+    this.#lookups = new Gather(limits, (ids) => deps.registry.versions(ids));
+  }
+
+  async register(request: RegisterRequest): Promise<RegisterResult> {
+    const { registrations } = this.#deps.metrics;
+    try {
+      const result = await this.#register(request);
+      registrations.labels(result.status).inc();
+      return result;
+    } catch (error) {
+      registrations.labels('rejected').inc();
+      throw error;
+    }
+  }
+
+  async #register(request: RegisterRequest): Promise<RegisterResult> {
+    const { id, source, config, activate, dryRun, signal } = request;
+    const [present] = await this.#lookups.add([id]);
+    if (present !== undefined) {
+      // Whether a version differs is known without trying the artifact, and so is that it doesn't.
+      checkEqual(present, source.digest, config);
+      if (!activate || dryRun) return unchanged(present);
+      return this.#commit(request, present.artifact);
+    }
+    const { admissions } = this.#deps;
+    if (dryRun) {
+      const artifact = await admissions.test(source, config, signal);
+      return { status: 'registered', artifact, activated: false };
+    }
+    return this.#commit(request, await admissions.admit(source, config, signal));
+  }
+
+  async #commit(request: RegisterRequest, artifact: AdmittedArtifact): Promise<RegisterResult> {
+    const { id, config, activate, signal } = request;
+    const { registry, versions } = this.#deps;
+    if (activate) {
+      await versions.warmBeforeActivation(id, artifact.preparedDigest, artifact.resources.residentBytes);
+    }
+    if (signal?.aborted === true) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away');
+    const [outcome] = await registry.register([{ ...id, artifact, config, activate }]);
+    if (outcome === undefined) throw new Error('the registry gave no outcome for a registration');
+    if (outcome.status === 'rejected') throw new ShoalError(outcome.code, outcome.message);
+    const { status, revision, activated } = outcome;
+    return { status, artifact, revision, activated };
+  }
+}
+
+function unchanged({ artifact, revision }: VersionRecord): RegisterResult {
+  return { status: 'unchanged', artifact, revision, activated: false };
+}
+
+function checkEqual(present: VersionRecord, digest: Digest, config: ModelConfig): void {
+  const { tenant, model, version, artifact } = present;
+  const same = artifact.digest === digest;
+  if (same && canonicalJson(present.config) === canonicalJson(config)) return;
+  throw new ShoalError(
+    'VERSION_EXISTS',
+    `version ${JSON.stringify(version)} of ${tenant}/${model} is registered with digest ${artifact.digest}, ` +
+      `this one has ${digest}: ${same ? 'the config differs' : 'the artifact differs'}, and a version never changes`,
+  );
+}

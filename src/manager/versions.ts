@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ShoalError } from '../core/errors.ts';
+import { checkVersion } from '../core/ids.ts';
+import type { Limits } from '../core/limits.ts';
+import { isInTraffic, type Traffic, type TrafficShare } from '../core/traffic-split.ts';
+import { isObject, type JsonValue } from '../model/json.ts';
+import type { ModelRecord, Registry, VersionId } from '../stores/registry/registry.ts';
+import { type ModelKey, modelKey } from '../wire/model-key.ts';
+import type { ManagerMetrics } from './metrics.ts';
+
+/** Loads a version on the copies where the one that it replaces is resident. */
+export type Warm = (
+  tenant: string,
+  model: string,
+  target: { readonly key: ModelKey; readonly residentBytes: number; readonly replacing?: ModelKey },
+) => Promise<void>;
+
+export interface VersionsDeps {
+  readonly registry: Registry;
+  readonly warm: Warm;
+  readonly limits: Pick<Limits, 'warmMs'>;
+  readonly logger: Logger;
+  readonly metrics: ManagerMetrics;
+}
+
+/**
+ * The version manager: which version serves. A version is loaded where the stable one is resident before any
+ * traffic turns to it; a model that has no stable version yet serves nobody, and is loaded when asked for.
+ */
+export class Versions {
+  readonly #deps: VersionsDeps;
+
+  constructor(deps: VersionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** MODEL_NOT_FOUND, VERSION_NOT_FOUND, REVISION_CONFLICT. The flip goes on when warming fails. */
+  async setTraffic(
+    tenant: string,
+    model: string,
+    traffic: Traffic,
+    ifRevision: number | undefined,
+  ): Promise<ModelRecord> {
+    const { registry } = this.#deps;
+    const current = await registry.model(tenant, model);
+    if (current !== undefined && (ifRevision === undefined || ifRevision === current.revision)) {
+      const roles = [traffic.stable, traffic.canary?.version, traffic.shadow?.version];
+      const newcomers = new Set(roles.filter((version) => version !== undefined));
+      await Promise.all([...newcomers].map((version) => this.#warmNewcomer(current, version)));
+    }
+    return registry.setTraffic(tenant, model, traffic, ifRevision);
+  }
+
+  /** Before a version is registered as stable: `key` is loaded where the stable version of now is resident. */
+  async warmBeforeActivation(
+    id: VersionId,
+    preparedDigest: `sha256:${string}`,
+    residentBytes: number,
+  ): Promise<void> {
+    const current = await this.#deps.registry.model(id.tenant, id.model);
+    if (current !== undefined && current.traffic.stable !== id.version) {
+      await this.#warm(current, modelKey({ ...id, digest: preparedDigest }), residentBytes);
+    }
+  }
+
+  async #warmNewcomer(current: ModelRecord, version: string): Promise<void> {
+    if (isInTraffic(current.traffic, version)) return;
+    const { tenant, model } = current;
+    const record = await this.#deps.registry.version(tenant, model, version);
+    // A version that isn't there is the registry's to refuse.
+    if (record === undefined) return;
+    const key = modelKey({ tenant, model, version, digest: record.artifact.preparedDigest });
+    await this.#warm(current, key, record.artifact.resources.residentBytes);
+  }
+
+  async #warm({ tenant, model, traffic }: ModelRecord, key: ModelKey, residentBytes: number): Promise<void> {
+    const { registry, warm, limits, logger, metrics } = this.#deps;
+    const { stable } = traffic;
+    const replaced = stable === undefined ? undefined : await registry.version(tenant, model, stable);
+    if (replaced === undefined) return;
+    const { version, artifact } = replaced;
+    const replacing = modelKey({ tenant, model, version, digest: artifact.preparedDigest });
+    const stop = new AbortController();
+    try {
+      const late = delay(limits.warmMs, undefined, { signal: stop.signal }).then(() => {
+        throw new Error(`not warm after ${limits.warmMs} ms (limit warmMs)`);
+      });
+      await Promise.race([warm(tenant, model, { key, residentBytes, replacing }), late]);
+    } catch (error) {
+      metrics.warmFailures.inc();
+      logger.warn({ err: error, key }, 'traffic turns to a version that could not be loaded before');
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** The body of PUT traffic. Throws INVALID_REQUEST that names the member. */
+export function parseTraffic(body: JsonValue): Traffic {
+  if (!isObject(body)) throw invalid('traffic must be an object with stable, canary and shadow');
+  const unknown = Object.keys(body).find((key) => key !== 'stable' && key !== 'canary' && key !== 'shadow');
+  if (unknown !== undefined) throw invalid(`traffic has the unknown member ${JSON.stringify(unknown)}`);
+  const stable = body['stable'] ?? undefined;
+  const canary = parseShare('canary', body['canary']);
+  const shadow = parseShare('shadow', body['shadow']);
+  return {
+    ...(stable === undefined ? {} : { stable: checkVersion(stable) }),
+    ...(canary === undefined ? {} : { canary }),
+    ...(shadow === undefined ? {} : { shadow }),
+  };
+}
+
+function parseShare(role: string, value: JsonValue | undefined): TrafficShare | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) throw invalid(`${role} must be an object with version and percent`);
+  const { version, percent } = value;
+  if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
+    throw invalid(`${role}.percent must be a number from 0 to 100`);
+  }
+  return { version: checkVersion(version), percent };
+}
+
+function invalid(message: string): ShoalError {
+  return new ShoalError('INVALID_REQUEST', message);
+}
