@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { encodeCancel, encodeFailure, FRAME_PATH, FRAME_PROTOCOL } from '../../../src/wire/frames.ts';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
+import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
 import { caseOf, feedsOf } from '../../support/real-models.ts';
 import { startTestWorker, type TestWorker, TOKEN } from '../../support/worker-process.ts';
 
@@ -63,6 +64,33 @@ test('malformed frames drop their connection and no other', async () => {
   const key = await worker.add('stock-quantile');
   outputsOf(await good.ask({ key, tensors: feedsOf(caseOf('stock-quantile')) }));
   await good.close();
+});
+
+test('a peer that does not read is not read from, and loses nothing', async () => {
+  const key = await worker.addBytes(
+    model({
+      input: [value('x', ELEMENT.uint8, ['N'])],
+      output: [value('y', ELEMENT.uint8, ['N'])],
+      node: [node('Identity', ['x'], ['y'])],
+    }),
+  );
+  const slow = await FrameClient.connect(worker.address, TOKEN);
+  const other = await FrameClient.connect(worker.address, TOKEN);
+  const shape = [1024 * 1024];
+  const ask = (client: FrameClient, fill: number) =>
+    client.ask({
+      key,
+      tensors: [{ name: 'x', datatype: 'UINT8', shape, data: Buffer.alloc(shape[0] as number, fill) }],
+    });
+  slow.socket.pause();
+  const answers = Array.from({ length: 100 }, (_, fill) => ask(slow, fill));
+  for (const fill of [1, 2, 3]) assert.equal(outputsOf(await ask(other, fill))[0]?.data[5], fill);
+  slow.socket.resume();
+  for (const [fill, answer] of (await Promise.all(answers)).entries()) {
+    assert.equal(outputsOf(answer)[0]?.data.at(-1), fill);
+  }
+  await slow.close();
+  await other.close();
 });
 
 test('state, metrics and warming answer; what they cannot take is refused', async () => {
