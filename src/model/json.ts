@@ -32,7 +32,7 @@ export function parseJson(bytes: Uint8Array, options: { readonly depth: number }
     throw new ShoalError('INVALID_JSON', 'the body is not valid UTF-8', { cause });
   }
   try {
-    if (!traits.longNumber && !traits.bareWord) return JSON.parse(text) as JsonValue;
+    if (!traits.longInteger && !traits.bareWord) return JSON.parse(text) as JsonValue;
     return parseExactly(text, traits.bareWord);
   } catch (cause) {
     const { position, expected } = jsonErrorAt(text);
@@ -72,28 +72,32 @@ export function pointer(step: string | number): string {
 }
 
 interface Traits {
-  longNumber: boolean;
+  longInteger: boolean;
   bareWord: boolean;
 }
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const POINT = 0x2e;
 
 /** One pass over the bytes: refuses too deep nesting, and says whether JSON.parse alone would do. */
 function scan(bytes: Uint8Array, maxDepth: number): Traits {
-  const traits: Traits = { longNumber: false, bareWord: false };
+  const traits: Traits = { longInteger: false, bareWord: false };
+  const end = bytes.length;
   let depth = 0;
-  let digits = 0;
-  for (let at = 0; at < bytes.length; at++) {
+  let at = 0;
+  while (at < end) {
     const byte = bytes[at] as number;
-    if (byte >= 0x30 && byte <= 0x39) {
-      if (++digits >= EXACT_DIGITS) traits.longNumber = true;
+    if (isDigit(byte)) {
+      const start = at;
+      do at++;
+      while (isDigit(bytes[at] ?? 0));
+      if (at - start >= EXACT_DIGITS && isInteger(bytes, start, at)) traits.longInteger = true;
       continue;
     }
-    digits = 0;
     if (byte === QUOTE) {
       at++;
-      while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+      while (at < end && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
     } else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > maxDepth) {
         throw new ShoalError(
@@ -106,8 +110,19 @@ function scan(bytes: Uint8Array, maxDepth: number): Traits {
     } else if (byte === 0x4e || byte === 0x49) {
       traits.bareWord = true;
     }
+    at++;
   }
   return traits;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** Whether these digits are a number by themselves: not a fraction, and followed by none and by no exponent. */
+function isInteger(bytes: Uint8Array, start: number, end: number): boolean {
+  const next = bytes[end];
+  return bytes[start - 1] !== POINT && next !== POINT && next !== 0x65 && next !== 0x45;
 }
 
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;

@@ -113,7 +113,7 @@ export function elementText(tensor: Tensor, name: string): ElementText {
   if (tensor.datatype === 'BOOL') return (index) => (elements[index] === 0 ? 'false' : 'true');
   if (tensor.datatype === 'FP32') return (index) => floatText(elements[index] as number);
   if (tensor.datatype === 'FP64' || tensor.datatype === 'FP16') {
-    return (index) => jsonNumber(elements[index] as number);
+    return (index) => doubleText(elements[index] as number);
   }
   return (index) => String(elements[index]);
 }
@@ -157,10 +157,16 @@ export function decodeBytes(tensor: Tensor, name: string): string[] {
   return texts;
 }
 
+/** Beyond 2^53 digits alone would read as an exact integer, which a float isn't. */
+function doubleText(value: number): string {
+  const isLarge = Math.abs(value) >= 2 ** 53 && Number.isFinite(value);
+  return isLarge ? value.toExponential() : jsonNumber(value);
+}
+
 /** A float32 in few digits that read back to the same float32: the first decimal rounding that does. */
 export function floatText(value: number): string {
-  if (Number.isInteger(value)) return `${value}`;
   const size = Math.abs(value);
+  if (size < 2 ** 53 && Number.isInteger(value)) return `${value}`;
   if (size >= 1e-5 && size < 1e7) {
     for (let scale = 1e3; scale <= 1e14; scale *= 10) {
       const rounded = Math.round(value * scale) / scale;
@@ -170,7 +176,7 @@ export function floatText(value: number): string {
   if (!Number.isFinite(value)) return jsonNumber(value);
   for (const digits of [7, 8]) {
     const rounded = Number(value.toPrecision(digits));
-    if (Math.fround(rounded) === value) return `${rounded}`;
+    if (Math.fround(rounded) === value) return doubleText(rounded);
   }
-  return `${Number(value.toPrecision(9))}`;
+  return doubleText(Number(value.toPrecision(9)));
 }
