@@ -35,7 +35,16 @@ export function zipMapModel(classes: readonly string[] | readonly bigint[]): Uin
   return model({
     node: [
       node('ArgMax', ['x'], ['index'], { axis: 1n, keepdims: 0n }),
-      node('Identity', ['index'], ['label']),
+      node(
+        'LabelEncoder',
+        ['index'],
+        ['label'],
+        {
+          keys_int64s: list.map((_, index) => BigInt(index)),
+          [isText ? 'values_strings' : 'values_int64s']: list,
+        },
+        'ai.onnx.ml',
+      ),
       node(
         'ZipMap',
         ['x'],
@@ -46,7 +55,7 @@ export function zipMapModel(classes: readonly string[] | readonly bigint[]): Uin
     ],
     input: [value('x', ELEMENT.float, [null, list.length])],
     output: [
-      value('label', ELEMENT.int64, [null]),
+      value('label', isText ? ELEMENT.string : ELEMENT.int64, [null]),
       mapSequence('scores', isText ? ELEMENT.string : ELEMENT.int64),
     ],
   });
