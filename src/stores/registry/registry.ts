@@ -46,6 +46,9 @@ export interface Registry {
   close(): Promise<void>;
 }
 
+/** Diagnostics channel on which an implementation tells of every commit of registrations: `{ registrations: number }`. */
+export const COMMIT_CHANNEL = 'shoal:registry:commit';
+
 export class RevisionGapError extends Error {
   override readonly name = 'RevisionGapError';
 }

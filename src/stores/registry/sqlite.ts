@@ -15,7 +15,7 @@ import type {
   TenantSettings,
   VersionId,
 } from './registry.ts';
-import { RevisionGapError } from './registry.ts';
+import { COMMIT_CHANNEL, RevisionGapError } from './registry.ts';
 import { SharedSpecs } from './shared-specs.ts';
 import type {
   Answer,
@@ -26,8 +26,6 @@ import type {
   ThreadData,
 } from './sqlite-messages.ts';
 
-/** Published after every commit of registrations: `{ registrations: number }`. */
-export const COMMIT_CHANNEL = 'shoal:registry:commit';
 const commits = channel(COMMIT_CHANNEL);
 
 const PAGE_ENTRIES = 1_000;

@@ -1,0 +1,59 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Logger } from 'pino';
+import type { Registry as MetricsRegistry } from 'prom-client';
+import type { Limits } from '../core/limits.ts';
+import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import { COMMIT_CHANNEL, type Registry } from '../stores/registry/registry.ts';
+import { createAdmissionPool } from './admission-pool.ts';
+import { Admissions } from './admissions.ts';
+import { createManagerMetrics } from './metrics.ts';
+import { Registrar } from './register.ts';
+import { managerRoutes } from './server.ts';
+import { Versions, type Warm } from './versions.ts';
+
+export interface ManagerDeps {
+  readonly registry: Registry;
+  readonly artifacts: ArtifactStore;
+  readonly warm: Warm;
+  readonly limits: Limits;
+  /** Directories that file:// uris may name. */
+  readonly allowRoots: readonly string[];
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  /** Admission processes at most; the cores of this machine by default. */
+  readonly admissionProcesses?: number;
+}
+
+export interface Manager {
+  readonly routes: FastifyPluginAsync;
+  /** Ends the admission processes; the stores are the caller's. */
+  close(): Promise<void>;
+  /** The same at once, for a process that is about to exit. */
+  kill(): void;
+}
+
+/** The manager's role in one process: its parts, put together. */
+export function createManager(deps: ManagerDeps): Manager {
+  const { registry, artifacts, warm, limits, allowRoots, logger } = deps;
+  const metrics = createManagerMetrics(deps.metrics);
+  const pool = createAdmissionPool({
+    ...{ limits, metrics, logger },
+    ...(deps.admissionProcesses === undefined ? {} : { processes: deps.admissionProcesses }),
+  });
+  const versions = new Versions({ registry, warm, limits, logger, metrics });
+  const admissions = new Admissions({ pool, artifacts, limits });
+  const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
+  const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
+  const onCommit = (message: unknown): void =>
+    metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
+  subscribe(COMMIT_CHANNEL, onCommit);
+  return {
+    routes: managerRoutes({ registry, registrar, versions, sources, limits, logger }),
+    async close() {
+      unsubscribe(COMMIT_CHANNEL, onCommit);
+      await pool.close();
+    },
+    kill: () => pool.kill(),
+  };
+}

@@ -1,0 +1,134 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ShoalError } from '../core/errors.ts';
+import { checkModel, checkTenant, quote } from '../core/ids.ts';
+import type { JsonValue } from '../model/json.ts';
+import type { ModelRecord } from '../stores/registry/registry.ts';
+import { pageOf, pageRequest } from './pages.ts';
+import type { RouteDeps } from './server.ts';
+import {
+  DeletedAnswer,
+  ModelAnswer,
+  ModelParams,
+  ModelsAnswer,
+  PageQuery,
+  TenantParams,
+  TrafficAnswer,
+  TrafficBody,
+} from './schemas.ts';
+import { parseTraffic } from './versions.ts';
+
+const tags = ['registration'];
+const MODEL = '/v1/tenants/:tenant/models/:model';
+
+export function modelRoutes(app: FastifyInstance, deps: RouteDeps): void {
+  app.get(
+    '/v1/tenants/:tenant/models',
+    {
+      config: { access: 'read' },
+      schema: {
+        ...{ tags, params: TenantParams, querystring: PageQuery },
+        summary: "A tenant's models",
+        response: { 200: ModelsAnswer },
+      },
+    },
+    (request) => listModels(deps, request),
+  );
+  app.get(
+    MODEL,
+    {
+      config: { access: 'read' },
+      schema: { ...{ tags, params: ModelParams }, summary: 'A model', response: { 200: ModelAnswer } },
+    },
+    (request) => findModel(deps, request),
+  );
+  app.delete(
+    MODEL,
+    {
+      config: { access: 'register' },
+      schema: {
+        ...{ tags, params: ModelParams },
+        summary: 'Delete a model with all its versions',
+        response: { 200: DeletedAnswer },
+      },
+    },
+    async (request) => {
+      const { tenant, model } = await findModel(deps, request);
+      return deps.registry.deleteModel(tenant, model);
+    },
+  );
+  trafficRoutes(app, deps);
+}
+
+function trafficRoutes(app: FastifyInstance, deps: RouteDeps): void {
+  app.get(
+    `${MODEL}/traffic`,
+    {
+      config: { access: 'read' },
+      schema: {
+        ...{ tags, params: ModelParams },
+        summary: 'Which version serves',
+        response: { 200: TrafficAnswer },
+      },
+    },
+    async (request, reply) => trafficAnswer(reply, await findModel(deps, request)),
+  );
+  app.put(
+    `${MODEL}/traffic`,
+    {
+      config: { access: 'register' },
+      schema: {
+        ...{ tags, params: ModelParams, body: TrafficBody },
+        summary: 'Set which version serves',
+        description:
+          'Replaces all three roles. A new version is loaded before it gets traffic. `If-Match: "<revision>"` guards against a change that the caller has not seen.',
+        response: { 200: TrafficAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, model } = await findModel(deps, request);
+      const traffic = parseTraffic(request.body as JsonValue);
+      const set = await deps.versions.setTraffic(tenant, model, traffic, ifMatch(request));
+      return trafficAnswer(reply, set);
+    },
+  );
+}
+
+async function listModels(deps: RouteDeps, request: FastifyRequest): Promise<object> {
+  const tenant = checkTenant((request.params as Record<string, string>)['tenant']);
+  const page = await deps.registry.models(tenant, pageRequest(request));
+  if (page.items.length === 0) await checkTenantExists(deps, tenant);
+  return pageOf('models', page);
+}
+
+/** The model that the path names. Throws TENANT_NOT_FOUND, MODEL_NOT_FOUND. */
+async function findModel(deps: RouteDeps, request: FastifyRequest): Promise<ModelRecord> {
+  const params = request.params as Record<string, string>;
+  const tenant = checkTenant(params['tenant']);
+  const model = checkModel(params['model']);
+  const record = await deps.registry.model(tenant, model);
+  if (record !== undefined) return record;
+  await checkTenantExists(deps, tenant);
+  throw new ShoalError('MODEL_NOT_FOUND', `there is no model ${tenant}/${model}`);
+}
+
+async function checkTenantExists(deps: RouteDeps, tenant: string): Promise<void> {
+  if ((await deps.registry.tenant(tenant)) === undefined) {
+    throw new ShoalError('TENANT_NOT_FOUND', `there is no tenant ${quote(tenant)}`);
+  }
+}
+
+function trafficAnswer(reply: FastifyReply, { traffic, revision }: ModelRecord): object {
+  void reply.header('etag', `"${revision}"`);
+  return { ...traffic, revision };
+}
+
+/** Undefined when any revision will do. */
+function ifMatch(request: FastifyRequest): number | undefined {
+  const header = request.headers['if-match'];
+  if (header === undefined || header === '*') return undefined;
+  const revision = /^"?([1-9][0-9]{0,15})"?$/.exec(header)?.[1];
+  if (revision === undefined) {
+    throw new ShoalError('INVALID_REQUEST', `If-Match must be "<revision>", got ${quote(header)}`);
+  }
+  return Number(revision);
+}

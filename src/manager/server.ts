@@ -1,0 +1,33 @@
+import multipart from '@fastify/multipart';
+import type { FastifyPluginAsync } from 'fastify';
+import type { Logger } from 'pino';
+import type { Limits } from '../core/limits.ts';
+import type { Registry } from '../stores/registry/registry.ts';
+import type { ArtifactSources } from './artifact-source.ts';
+import { modelRoutes } from './model-routes.ts';
+import type { Registrar } from './register.ts';
+import { tenantRoutes } from './tenant-routes.ts';
+import { versionRoutes } from './version-routes.ts';
+import type { Versions } from './versions.ts';
+
+export interface RouteDeps {
+  readonly registry: Registry;
+  readonly registrar: Registrar;
+  readonly versions: Versions;
+  readonly sources: ArtifactSources;
+  readonly limits: Limits;
+  readonly logger: Logger;
+}
+
+/** The /v1 routes of registration, traffic and tenants. */
+export function managerRoutes(deps: RouteDeps): FastifyPluginAsync {
+  return async (app) => {
+    await app.register(multipart);
+    // Schemas describe; what they say is checked where it is read, with messages that name the field.
+    app.setValidatorCompiler(() => () => true);
+    app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+    versionRoutes(app, deps);
+    modelRoutes(app, deps);
+    tenantRoutes(app, deps);
+  };
+}

@@ -1,0 +1,158 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { ShoalError } from '../core/errors.ts';
+import { checkModel, checkTenant, checkVersion, quote } from '../core/ids.ts';
+import type { AdmittedArtifact, VersionId } from '../stores/registry/registry.ts';
+import { bulkRegister } from './bulk.ts';
+import { decodedChunks } from './body-chunks.ts';
+import type { RouteDeps } from './server.ts';
+import { BulkBody, DeletedAnswer, RegisterBody, VersionAnswer, VersionParams } from './schemas.ts';
+import { discardRest, flag, readUpload } from './upload.ts';
+
+const tags = ['registration'];
+const VERSION = '/v1/tenants/:tenant/models/:model/versions/:version';
+
+export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
+  app.put(
+    VERSION,
+    {
+      config: { access: 'register' },
+      schema: {
+        ...{ tags, params: VersionParams, body: RegisterBody },
+        summary: 'Register a version',
+        description:
+          'Immutable: the same bytes and config again are 200 `unchanged`, others are 409. `?activate=true` makes it stable.',
+        response: { 200: VersionAnswer, 201: VersionAnswer },
+      },
+    },
+    (request, reply) => putVersion(deps, request, reply),
+  );
+  app.get(
+    VERSION,
+    {
+      config: { access: 'read' },
+      schema: { ...{ tags, params: VersionParams }, summary: 'A version', response: { 200: VersionAnswer } },
+    },
+    (request) => getVersion(deps, versionId(request)),
+  );
+  app.delete(
+    VERSION,
+    {
+      config: { access: 'register' },
+      schema: {
+        ...{ tags, params: VersionParams },
+        summary: 'Delete a version that is not in traffic',
+        response: { 200: DeletedAnswer },
+      },
+    },
+    (request) => deps.registry.deleteVersion(versionId(request)),
+  );
+  app.get(
+    `${VERSION}/artifact`,
+    {
+      config: { access: 'read' },
+      schema: {
+        ...{ tags, params: VersionParams },
+        summary: 'The artifact as it was registered',
+        response: {
+          200: { content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } },
+        },
+      },
+    },
+    (request, reply) => getArtifact(deps, versionId(request), reply),
+  );
+  app.post(
+    '/v1/models::bulkRegister',
+    {
+      config: { access: 'register' },
+      schema: {
+        ...{ tags, body: BulkBody },
+        summary: 'Register many versions, streaming both ways',
+        description:
+          'A line a line, in any order, each as soon as it is durable; a summary at the end. `?dryRun=true` changes nothing. content-encoding gzip and zstd are taken.',
+        response: { 200: { content: { 'application/x-ndjson': { schema: { type: 'string' } } } } },
+      },
+    },
+    (request, reply) => bulk(deps, request, reply),
+  );
+}
+
+async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+  const gone = new AbortController();
+  reply.raw.on('close', () => gone.abort());
+  try {
+    const id = versionId(request);
+    const { source, config, activate } = await readUpload(request, deps);
+    const result = await deps.registrar.register({
+      ...{ id, source, config, activate },
+      dryRun: false,
+      signal: gone.signal,
+    });
+    const { status, artifact, revision, activated } = result;
+    void reply.code(status === 'registered' ? 201 : 200);
+    return { ...answerOf(id, artifact, status), revision, activated };
+  } catch (error) {
+    discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs);
+    throw error;
+  }
+}
+
+async function getVersion(deps: RouteDeps, id: VersionId): Promise<object> {
+  const [record, model] = await Promise.all([
+    deps.registry.version(id.tenant, id.model, id.version),
+    deps.registry.model(id.tenant, id.model),
+  ]);
+  if (record === undefined) throw await missing(deps, id);
+  const activated = model?.traffic.stable === id.version;
+  return { ...answerOf(id, record.artifact, 'registered'), revision: record.revision, activated };
+}
+
+async function getArtifact(deps: RouteDeps, id: VersionId, reply: FastifyReply): Promise<FastifyReply> {
+  const record = await deps.registry.version(id.tenant, id.model, id.version);
+  if (record === undefined) throw await missing(deps, id);
+  const { digest, bytes } = record.artifact;
+  const chunks = await deps.sources.artifacts.stream(digest);
+  if (chunks === undefined) {
+    throw new ShoalError('STORE_UNAVAILABLE', `artifact ${digest} is missing in the store`);
+  }
+  return reply
+    .header('content-length', bytes)
+    .header('etag', `"${digest}"`)
+    .type('application/octet-stream')
+    .send(Readable.from(chunks, { objectMode: false }));
+}
+
+function bulk(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-ndjson') {
+    throw new ShoalError('UNSUPPORTED_MEDIA_TYPE', 'content-type must be application/x-ndjson');
+  }
+  const answers = bulkRegister(deps, {
+    open: (options) => decodedChunks(request.raw, request.body as Readable, options),
+    dryRun: flag(request, 'dryRun'),
+    requestId: request.id,
+  });
+  // A body that broke off or was refused in the middle is not read to its end.
+  reply.raw.on('finish', () => discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs));
+  return reply.type('application/x-ndjson').send(answers);
+}
+
+function answerOf(id: VersionId, artifact: AdmittedArtifact, status: 'registered' | 'unchanged'): object {
+  const { digest, bytes, spec, resources } = artifact;
+  return { ...id, digest, bytes, status, signature: spec.signature, resources };
+}
+
+function versionId(request: FastifyRequest): VersionId {
+  const { tenant, model, version } = request.params as Record<string, string>;
+  return { tenant: checkTenant(tenant), model: checkModel(model), version: checkVersion(version) };
+}
+
+async function missing(deps: RouteDeps, { tenant, model, version }: VersionId): Promise<ShoalError> {
+  if ((await deps.registry.tenant(tenant)) === undefined) {
+    return new ShoalError('TENANT_NOT_FOUND', `there is no tenant ${quote(tenant)}`);
+  }
+  if ((await deps.registry.model(tenant, model)) === undefined) {
+    return new ShoalError('MODEL_NOT_FOUND', `there is no model ${tenant}/${model}`);
+  }
+  return new ShoalError('VERSION_NOT_FOUND', `${tenant}/${model} has no version ${quote(version)}`);
+}
