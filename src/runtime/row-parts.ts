@@ -76,16 +76,15 @@ function rowOffsets(tensor: NamedTensor): (row: number) => number {
 }
 
 function pad(name: string, whole: Uint8Array, padRow: Uint8Array, rows: number): Uint8Array {
-  if (rows === 0) return whole;
+  if (rows === 0 || padRow.byteLength === 0) return whole;
   const bytes = whole.byteLength + rows * padRow.byteLength;
   if (bytes > MAX_PADDED_BYTES) {
-    const total = rows + whole.byteLength / padRow.byteLength;
     throw new ShoalError(
       'TOO_LARGE',
-      `${name} padded to ${total} rows takes ${bytes} bytes, at most ${MAX_PADDED_BYTES} are allowed`,
+      `${name} with ${rows} rows of padding takes ${bytes} bytes, at most ${MAX_PADDED_BYTES} are allowed`,
     );
   }
-  const padded = Buffer.alloc(bytes, padRow);
+  const padded = Buffer.alloc(bytes);
   padded.set(whole);
-  return padded;
+  return padded.fill(padRow, whole.byteLength);
 }

@@ -178,11 +178,14 @@ export class Host implements JobOwner {
       job.stopLoading = undefined;
       residency.abandon(job.key, waiter);
     };
-    const timer = setTimeout(() => {
-      job.stopLoading?.();
-      this.#metrics.expired.inc();
-      job.fail('DEADLINE_EXCEEDED', 'the deadline passed while the model was being loaded', 0);
-    }, job.expiresAtMs - this.clock());
+    const timer = setTimeout(
+      () => {
+        job.stopLoading?.();
+        this.#metrics.expired.inc();
+        job.fail('DEADLINE_EXCEEDED', 'the deadline passed while the model was being loaded', 0);
+      },
+      Math.max(0, job.expiresAtMs - this.clock()),
+    );
     residency.load(job.key, residentBytes, waiter);
   }
 
