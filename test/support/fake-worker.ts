@@ -43,6 +43,8 @@ export interface FakeWorkerOptions {
   readonly port?: number;
   /** Answers a request, or doesn't. By default the inputs come back as outputs. */
   readonly onRequest?: (request: RequestFrame, answer: FakeAnswer) => void;
+  /** Control calls get no answer at all. */
+  readonly frozen?: boolean;
   /** An upgrade came with a wrong token. */
   readonly onRefused?: () => void;
   /** The control plane. */
@@ -60,6 +62,7 @@ export async function startFakeWorker(options: FakeWorkerOptions = {}): Promise<
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
+      if (options.frozen === true) return;
       const isAllowed = request.headers.authorization === `Bearer ${TOKEN}`;
       const answer = isAllowed ? options.onControl?.(request, body) : { status: 401, body: {} };
       response.writeHead(answer?.status ?? 404, { 'content-type': 'application/json' });
