@@ -31,10 +31,17 @@ export class RouteList {
 
 /** Fastify's pattern (`:name`, `::` for a colon, `*`) as a regular expression over the raw path. */
 function toPattern(url: string): RegExp {
-  const source = url.replace(/::|:[A-Za-z]+|\*|[.+?^${}()|[\]\\]/g, (part) => {
+  const source = url.replace(/::|:[A-Za-z]+(?:\([^)]*\))?|\*|[.+?^${}()|[\]\\]/g, (part) => {
     if (part === '::') return ':';
     if (part.startsWith(':')) return '[^/]+?';
     return part === '*' ? '.*' : `\\${part}`;
   });
   return new RegExp(`^${source}$`);
+}
+
+/** The route for people and metrics: `/v1/tenants/{tenant}/models/{model}:predict`. */
+export function routeName(url: string): string {
+  return url.replace(/::|:([A-Za-z]+)(?:\([^)]*\))?/g, (part, name: string) =>
+    part === '::' ? ':' : `{${name}}`,
+  );
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Ajv } from 'ajv';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import type { Logger } from 'pino';
 import { Histogram, type Registry as MetricsRegistry } from 'prom-client';
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
@@ -10,7 +11,7 @@ import { parseJson } from '../model/json.ts';
 import { contentEncoding, readBody, unsupportedEncoding } from './body.ts';
 import { onClientError } from './client-error.ts';
 import { sendError } from './errors.ts';
-import { RouteList } from './route-list.ts';
+import { RouteList, routeName } from './route-list.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -23,7 +24,7 @@ declare module 'fastify' {
 
 export interface HttpServerOptions {
   readonly limits: Limits;
-  readonly logger: FastifyBaseLogger;
+  readonly logger: Logger;
   readonly metrics: MetricsRegistry;
   /** One log line a request. */
   readonly logRequests: boolean;
@@ -41,7 +42,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { limits, logger } = options;
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: !options.logRequests,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.artifactBytes,
     requestIdHeader: false,
     genReqId: (request) => {
@@ -120,16 +121,27 @@ function useHooks(app: FastifyInstance, options: HttpServerOptions): void {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [options.metrics],
   });
+  const requestLog = options.logRequests ? options.logger.child({}, { level: 'info' }) : undefined;
+  const names = new Map<string, string>();
+  app.addHook('onRoute', ({ url }) => void names.set(url, routeName(url)));
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    if (options.stopping()) {
+    if (options.stopping() && request.routeOptions.url !== '/livez') {
       void reply.header('connection', 'close');
       done(new ShoalError('SHUTTING_DOWN', 'this process is stopping; try another or try again'));
     } else done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none';
+    const { url } = request.routeOptions;
+    const route = url === undefined ? 'none' : (names.get(url) ?? routeName(url));
     durations.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+    requestLog?.info({
+      requestId: request.id,
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    });
     done();
   });
 }

@@ -87,9 +87,7 @@ export async function call<T = Record<string, unknown>>(
       : {
           headers: { 'content-type': 'application/json', ...headers },
           body:
-            typeof body === 'string' || body instanceof Uint8Array
-              ? (body as string)
-              : JSON.stringify(body),
+            typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
         }),
   });
   return { status: answer.status, body: (await answer.json()) as T, headers: answer.headers };

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client';
+import type { Logger } from 'pino';
+import type { Limits } from '../core/limits.ts';
+import { addOperations } from '../http/operations.ts';
+import { createHttpServer } from '../http/server.ts';
+import { createManager } from '../manager/manager.ts';
+import { createRouter } from '../router/router.ts';
+import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
+import { createMemoryMembers } from '../stores/members/memory.ts';
+import { openSqliteRegistry } from '../stores/registry/sqlite.ts';
+import { scrapeFleet } from '../telemetry/fleet-metrics.ts';
+import type { LogLevel } from '../telemetry/logger.ts';
+import type { DataDir } from './data-dir.ts';
+import { CliError, EXIT } from './exit.ts';
+import { PRODUCT_VERSION } from './product-version.ts';
+import { WorkerFleet, type WorkerTemplate } from './worker-fleet.ts';
+
+export interface CompositionSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly data: DataDir;
+  readonly workers: number;
+  readonly lanes: number;
+  readonly budgetBytes: number;
+  readonly allowRoots: readonly string[];
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly logLevel: LogLevel;
+  readonly logRequests: boolean;
+}
+
+export interface Composition {
+  readonly origin: string;
+  /** Nothing was registered when it started. */
+  readonly isEmpty: boolean;
+  hasModel(tenant: string, model: string): Promise<boolean>;
+  /** Refuses new requests, lets running ones end, then ends manager, router, workers and stores. */
+  stop(): Promise<void>;
+  /** Ends all other processes at once. */
+  kill(): void;
+}
+
+/** The only place that constructs stores and roles: all of them in and beside this process, on embedded stores. */
+export async function compose(settings: CompositionSettings): Promise<Composition> {
+  const { limits, logger } = settings;
+  await using stack = new AsyncDisposableStack();
+  const metrics = new MetricsRegistry();
+  collectDefaultMetrics({ register: metrics });
+  const registry = await openSqliteRegistry(settings.data.registryFile);
+  stack.defer(() => registry.close());
+  const artifacts = await openDirectoryArtifacts(settings.data.artifactsDir);
+  const members = createMemoryMembers();
+  // Workers listen on TCP where any local process can reach them; only who knows this token is served.
+  const token = randomBytes(32).toString('base64url');
+  const fleet = new WorkerFleet(workerTemplate(settings, token), members, logger);
+  stack.defer(() => fleet.stop());
+  const router = createRouter({
+    ...{ registry, members, token, limits, logger, metrics },
+    productVersion: PRODUCT_VERSION,
+    now: () => performance.now(),
+    random: Math.random,
+  });
+  stack.defer(() => router.stop());
+  const { allowRoots } = settings;
+  const manager = createManager({
+    registry,
+    artifacts,
+    warm: router.warm,
+    limits,
+    allowRoots,
+    logger,
+    metrics,
+  });
+  stack.defer(() => manager.close());
+  const state = { stopping: false };
+  const app = createHttpServer({
+    limits,
+    logger,
+    metrics,
+    logRequests: settings.logRequests,
+    stopping: () => state.stopping,
+  });
+  await addOperations(app, {
+    productVersion: PRODUCT_VERSION,
+    notReady: router.notReady,
+    scrape: () => scrapeFleet(metrics, members.list(), token),
+  });
+  await app.register(router.routes);
+  await app.register(manager.routes);
+  stack.defer(() => closeApp(app, limits.drainMs));
+  const isEmpty = (await registry.revision()) === 0;
+  await Promise.all([fleet.start(settings.workers), router.ready]);
+  const origin = await listen(app, settings);
+  const running = stack.move();
+  return {
+    origin,
+    isEmpty,
+    hasModel: async (tenant, model) => (await registry.model(tenant, model)) !== undefined,
+    stop: () => {
+      state.stopping = true;
+      return running.disposeAsync();
+    },
+    kill: () => {
+      fleet.kill();
+      manager.kill();
+    },
+  };
+}
+
+function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {
+  const { lanes, budgetBytes, limits, logLevel, data } = settings;
+  const place = { zone: 'local', host: '127.0.0.1', port: 0 };
+  return { ...place, token, lanes, budgetBytes, artifactsDir: data.artifactsDir, limits, logLevel };
+}
+
+async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    throw new CliError(`can't listen on ${host}:${port}: ${(error as Error).message}`, EXIT.refused, error);
+  }
+}
+
+/** Running requests get `drainMs`; after that their connections are cut. */
+async function closeApp(app: FastifyInstance, drainMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  await app.close();
+  clearTimeout(cut);
+}

@@ -1,0 +1,47 @@
+import { InvalidArgumentError } from 'commander';
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+
+/** Readers of command-line values; commander prints their message with the option's name and exits with 2. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** `512MiB`, `2GiB`, `2g`, `1000000`: binary units all. */
+export function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?$/i.exec(text);
+  const unit = UNIT_BYTES[match?.[2]?.toLowerCase() ?? ''];
+  if (match === null || unit === undefined)
+    throw new InvalidArgumentError('Expected a size like 512MiB or 2GiB.');
+  return Math.floor(Number(match[1]) * unit);
+}
+
+/** `--limit name=value`, repeatable. */
+export function limitSetting(text: string, before: Partial<Limits> = {}): Partial<Limits> {
+  const [name = '', value = ''] = text.split('=');
+  if (!Object.hasOwn(DEFAULT_LIMITS, name) || !/^[1-9]\d*$/.test(value)) {
+    throw new InvalidArgumentError(
+      `Expected name=value with a name of ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
+    );
+  }
+  return { ...before, [name]: Number(value) };
+}
+
+export function repeated(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+/** `tenant/model` or `tenant/model@version`. */
+export function modelName(text: string): { tenant: string; model: string; version?: string } {
+  const match = /^([^/@]+)\/([^/@]+)(?:@([^/@]+))?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected tenant/model, or tenant/model@version.');
+  const [, tenant, model, version] = match as unknown as [string, string, string, string | undefined];
+  return { tenant, model, ...(version === undefined ? {} : { version }) };
+}

@@ -1,0 +1,191 @@
+import { Command, CommanderError, Option } from 'commander';
+import { ShoalError } from '../core/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
+import { CliError, EXIT } from './exit.ts';
+import { byteSize, limitSetting, modelName, repeated, wholeNumber } from './parse.ts';
+import { PRODUCT_VERSION } from './product-version.ts';
+
+const DEFAULT_SERVER = process.env['SHOAL_SERVER'] ?? 'http://127.0.0.1:8080';
+
+/** Runs one command line and returns its exit code. Each command is loaded only when it is called. */
+export async function run(args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = new Command('shoal')
+    .description(
+      'Hosts one small model per customer, for hundreds of thousands of customers, on a small fleet.',
+    )
+    .version(PRODUCT_VERSION)
+    .exitOverride()
+    .showHelpAfterError('(add --help for examples)')
+    .addHelpText('after', PROGRAM_HELP);
+  const finish = (code: number): void => {
+    exitCode = code;
+  };
+  addUp(program, finish);
+  addPush(program, finish);
+  addPredict(program, finish);
+  addLookups(program, finish);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof CliError) && !(error instanceof ShoalError)) throw error;
+    process.stderr.write(`shoal: ${error.message}\n`);
+    return error instanceof CliError ? error.exitCode : EXIT.refused;
+  }
+}
+
+type Finish = (code: number) => void;
+
+const server = (): Option =>
+  new Option('--server <url>', 'a running Shoal').default(DEFAULT_SERVER).env('SHOAL_SERVER');
+const json = (): Option => new Option('--json', 'print JSON for scripts').default(false);
+
+function addUp(program: Command, finish: Finish): void {
+  program
+    .command('up')
+    .description('start Shoal on this machine: router, manager and workers on embedded stores')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <number>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 8080)
+    .option('--data <dir>', 'where registry and artifacts are kept', '.shoal')
+    .option('--workers <n>', 'worker processes', wholeNumber(1, 256), 2)
+    .option('--lanes <n>', 'lanes a worker (default: its share of the cores)', wholeNumber(1, 256))
+    .option(
+      '--memory <size>',
+      'models a worker may hold, in bytes resident (default: 60 % of the memory, shared)',
+      byteSize,
+    )
+    .option('--allow-root <dir>', 'a folder that file:// uris may name; repeatable', repeated, [] as string[])
+    .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
+    .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
+    .option('--log-requests', 'one log line a request', false)
+    .option('--no-samples', 'leave an empty registry empty')
+    .addHelpText('after', UP_HELP)
+    .action(async (options: UpCommandOptions) => finish(await (await import('./up.ts')).up(options)));
+}
+
+export interface UpCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+  readonly workers: number;
+  readonly lanes?: number;
+  readonly memory?: number;
+  readonly allowRoot: readonly string[];
+  readonly limit?: Readonly<Record<string, number>>;
+  readonly logLevel: LogLevel;
+  readonly logRequests: boolean;
+  readonly samples: boolean;
+}
+
+function addPush(program: Command, finish: Finish): void {
+  program
+    .command('push')
+    .description('register many models: a directory of TENANT/MODEL/VERSION.onnx, or a manifest in NDJSON')
+    .argument('<path>', 'directory or manifest.ndjson')
+    .option('--no-activate', "register only; don't make the versions stable")
+    .option('--dry-run', 'check everything, register nothing', false)
+    .option('--rejects <file>', 'where rejected lines are written', 'shoal-rejects.ndjson')
+    .addOption(server())
+    .addOption(json())
+    .addHelpText('after', PUSH_HELP)
+    .action(async (path: string, options) =>
+      finish(await (await import('./push/command.ts')).push(path, options)),
+    );
+}
+
+function addPredict(program: Command, finish: Finish): void {
+  program
+    .command('predict')
+    .description('ask one model')
+    .argument('<tenant/model[@version]>', 'which model', modelName)
+    .requiredOption(
+      '-d, --data <json>',
+      'an instance, an array of them, or a whole request; @file, - for stdin',
+    )
+    .option('--timeout-ms <n>', 'deadline of the prediction', wholeNumber(1, 60_000))
+    .addOption(server())
+    .addOption(json())
+    .addHelpText('after', PREDICT_HELP)
+    .action(async (name: ReturnType<typeof modelName>, options) =>
+      finish(await (await import('./predict.ts')).predict(name, options)),
+    );
+}
+
+function addLookups(program: Command, finish: Finish): void {
+  program
+    .command('models')
+    .description("list tenants, a tenant's models, or a model's versions")
+    .argument('[tenant[/model]]')
+    .addOption(server())
+    .addOption(json())
+    .addHelpText('after', '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn')
+    .action(async (target: string | undefined, options) =>
+      finish(await (await import('./models.ts')).models(target, options)),
+    );
+  program
+    .command('traffic')
+    .description('show or change which versions of a model serve')
+    .argument('<tenant/model>', 'which model', modelName)
+    .option('--stable <version>', 'the version that serves')
+    .option('--canary <version:percent>', 'a version that takes a share; none ends it')
+    .option('--shadow <version:percent>', 'a version that is run beside and not answered; none ends it')
+    .addOption(server())
+    .addOption(json())
+    .addHelpText('after', TRAFFIC_HELP)
+    .action(async (name: ReturnType<typeof modelName>, options) =>
+      finish(await (await import('./traffic.ts')).traffic(name, options)),
+    );
+  program
+    .command('placement')
+    .description("show where a model runs, or all tenants' shards and how they overlap")
+    .argument('[tenant[/model]]')
+    .addOption(server())
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shoal placement\n  shoal placement acme\n  shoal placement acme/churn',
+    )
+    .action(async (target: string | undefined, options) =>
+      finish(await (await import('./placement.ts')).placement(target, options)),
+    );
+}
+
+const PROGRAM_HELP = `
+Examples:
+  shoal up                                             start on this machine, with sample tenants
+  shoal predict acme/churn -d '{"tenure_months": 12, ...}'
+  shoal push ./models                                  register ./models/TENANT/MODEL/VERSION.onnx
+  shoal traffic acme/churn --canary 8:5                5 % of the requests to version 8
+
+Exit codes: 0 done, 1 refused or partly rejected, 2 wrong command line, 3 server not reached.`;
+
+const UP_HELP = `
+Examples:
+  shoal up                                             http://127.0.0.1:8080, data in ./.shoal
+  shoal up --data /var/lib/shoal --memory 4GiB         each worker may hold 4 GiB of models
+  shoal up --allow-root /models                        register by {"uri": "file:///models/..."}
+  shoal up --limit deadlineMs=10000 --limit instances=512`;
+
+const PUSH_HELP = `
+Examples:
+  shoal push ./models                                  ./models/acme/churn/7.onnx and, if there, 7.json (its config)
+  shoal push manifest.ndjson                           lines like {"tenant":"acme","model":"churn","version":"7",
+                                                       "artifact":{"path":"churn-7.onnx"}}
+  shoal push ./models --dry-run --json
+
+Pushing again is safe: what is registered already is answered as unchanged. If the connection breaks, what was
+not answered is sent again.`;
+
+const PREDICT_HELP = `
+Examples:
+  shoal predict acme/churn -d '{"tenure_months": 12, "monthly_spend": 49.84, ...}'
+  shoal predict acme/churn@7 -d @request.json
+  cat rows.json | shoal predict acme/churn -d -`;
+
+const TRAFFIC_HELP = `
+Examples:
+  shoal traffic acme/churn
+  shoal traffic acme/churn --stable 8 --canary none
+  shoal traffic acme/churn --canary 9:2.5 --shadow 10:100`;

@@ -1,0 +1,80 @@
+import { DEFAULT_LIMITS } from '../core/limits.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { ShoalClient } from './client.ts';
+import { type Composition, compose } from './compose.ts';
+import { openDataDir } from './data-dir.ts';
+import { EXIT } from './exit.ts';
+import { defaultBudgetBytes, defaultLanes } from './machine.ts';
+import { formatBytes, print } from './output.ts';
+import type { UpCommandOptions } from './program.ts';
+import { registerSamples, SAMPLE_REQUEST } from './samples.ts';
+
+/** `shoal up`: everything on this machine, until a signal. */
+export async function up(options: UpCommandOptions): Promise<number> {
+  const logger = createLogger('main', options.logLevel);
+  const data = await openDataDir(options.data);
+  const lanes = options.lanes ?? defaultLanes(options.workers);
+  const budgetBytes = options.memory ?? defaultBudgetBytes(options.workers);
+  const settings = {
+    ...options,
+    data,
+    lanes,
+    budgetBytes,
+    limits: { ...DEFAULT_LIMITS, ...options.limit },
+    allowRoots: options.allowRoot,
+    logger,
+  };
+  const stopped = signals();
+  const composition = await compose(settings);
+  try {
+    if (options.samples && !stopped.seen()) await offerSamples(composition);
+    print(
+      `${options.workers} workers of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${options.data}`,
+    );
+    print(`Shoal listens on ${composition.origin} (API at /docs, metrics at /metrics). Ctrl-C stops it.`);
+    if (options.host !== '127.0.0.1' && options.host !== 'localhost' && options.host !== '::1') {
+      print(
+        'Anyone who reaches this address may read and change everything: put it behind something that checks.',
+      );
+    }
+    await stopped.first;
+  } finally {
+    void stopped.second.then(() => {
+      composition.kill();
+      process.exit(130);
+    });
+    await composition.stop();
+    data.release();
+  }
+  return EXIT.ok;
+}
+
+async function offerSamples(composition: Composition): Promise<void> {
+  const client = new ShoalClient(composition.origin);
+  try {
+    if (composition.isEmpty)
+      print(`The registry is empty: registered ${await registerSamples(client)} sample tenants.`);
+    const { tenant, model, body } = SAMPLE_REQUEST;
+    const hasSample = await composition.hasModel(tenant, model);
+    if (!hasSample) return;
+    print('Try a prediction:\n');
+    print(
+      `  curl -s ${composition.origin}/v1/tenants/${tenant}/models/${model}:predict -H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,
+    );
+  } finally {
+    await client.close();
+  }
+}
+
+/** The first SIGINT or SIGTERM stops in good order, the second at once. */
+function signals() {
+  let count = 0;
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  const onSignal = (): void => {
+    count++;
+    (count === 1 ? first : second).resolve();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return { first: first.promise, second: second.promise, seen: () => count > 0 };
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Logger } from 'pino';
+import type { MemoryMembers } from '../stores/members/memory.ts';
+import type { WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
+
+const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
+/** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
+const YOUNG_MS = 5_000;
+const MAX_RESTART_DELAY_MS = 5_000;
+
+/** What the workers of one machine have in common; each gets its own id. */
+export type WorkerTemplate = Omit<WorkerProcessConfig, 'id'>;
+
+/** Starts the workers of `shoal up`, announces them as members and starts again those that die. */
+export class WorkerFleet {
+  readonly #template: WorkerTemplate;
+  readonly #members: MemoryMembers;
+  readonly #logger: Logger;
+  readonly #slots: WorkerSlot[] = [];
+
+  constructor(template: WorkerTemplate, members: MemoryMembers, logger: Logger) {
+    this.#template = template;
+    this.#members = members;
+    this.#logger = logger;
+  }
+
+  /** Resolves when every worker answers; rejects with the reason of the first that can't start. */
+  async start(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      const config = { ...this.#template, id: `worker-${index}` };
+      this.#slots.push(new WorkerSlot(config, this.#members, this.#logger));
+    }
+    await Promise.all(this.#slots.map((slot) => slot.start()));
+  }
+
+  /** Lets every worker finish what it runs, then ends it. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.stop()));
+  }
+
+  kill(): void {
+    for (const slot of this.#slots) slot.kill();
+  }
+}
+
+/** One place in the fleet, filled by one process after another. */
+class WorkerSlot {
+  readonly #config: WorkerProcessConfig;
+  readonly #members: MemoryMembers;
+  readonly #logger: Logger;
+  #child: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #youngDeaths = 0;
+  #stopping = false;
+
+  constructor(config: WorkerProcessConfig, members: MemoryMembers, logger: Logger) {
+    this.#config = config;
+    this.#members = members;
+    this.#logger = logger;
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const startedAt = performance.now();
+      // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
+      const child = fork(WORKER_ENTRY, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
+      this.#child = child;
+      child.on('message', (message: WorkerMessage) => {
+        if (message.type === 'ready') {
+          this.#announce(message.address);
+          resolve();
+        } else reject(new Error(`worker ${this.#config.id} can't start: ${message.message}`));
+      });
+      child.on('error', reject);
+      child.once('exit', (code, signal) => {
+        reject(new Error(`worker ${this.#config.id} exited while starting (${signal ?? code})`));
+        this.#onExit(performance.now() - startedAt, code, signal);
+      });
+      child.send(this.#config);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.#members.remove(this.#config.id);
+    if (child.connected) child.send({ type: 'stop' });
+    const deadline = setTimeout(() => child.kill('SIGKILL'), this.#config.limits.drainMs + 1_000);
+    await gone;
+    clearTimeout(deadline);
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    this.#child?.kill('SIGKILL');
+  }
+
+  #announce(address: string): void {
+    const { id, zone } = this.#config;
+    this.#members.set({ id, address, zone, weight: 1 });
+  }
+
+  #onExit(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#stopping) return;
+    // The member stays listed: its models keep their place, and the router stands in for it until it's back.
+    this.#youngDeaths = livedMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;
+    const delayMs = this.#youngDeaths <= 1 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 50 * 2 ** this.#youngDeaths);
+    this.#logger.error(
+      { worker: this.#config.id, code, signal, livedMs: Math.round(livedMs), delayMs },
+      'worker died; starting it again',
+    );
+    this.#restart = setTimeout(() => {
+      this.start().catch((error: Error) =>
+        this.#logger.error({ err: error, worker: this.#config.id }, 'worker did not start'),
+      );
+    }, delayMs);
+  }
+}
