@@ -8,7 +8,7 @@ import type {
   TenantSettings,
 } from '../stores/registry/registry.ts';
 import { type ModelKey, modelKey } from '../wire/model-key.ts';
-import { SharedSpecs } from './shared-specs.ts';
+import { SharedValues } from './shared-values.ts';
 
 /** What a request needs of one version. */
 export class ServedVersion implements RoutingVersion {
@@ -66,7 +66,8 @@ export class RoutingTable {
   readonly #tenants = new Map<string, TenantSlot>();
   readonly #deletedModels = new Map<string, number>();
   readonly #deletedTenants = new Map<string, number>();
-  readonly #specs = new SharedSpecs();
+  readonly #specs = new SharedValues<ServingSpec>();
+  readonly #traffics = new SharedValues<Traffic>();
   #revision = 0;
   #models = 0;
   #load = 0;
@@ -131,7 +132,7 @@ export class RoutingTable {
     if (!slot.models.has(model)) this.#models++;
     slot.models.set(model, {
       revision,
-      traffic: state.traffic,
+      traffic: this.#traffics.share(state.traffic),
       versions: state.versions.map((version) => new ServedVersion(version, this.#specs.share(version.spec))),
       load: this.#load,
     });
