@@ -152,6 +152,8 @@ export class Lane {
   #turn(): void {
     const batch = this.#gather();
     if (batch.releases.length + batch.loads.length + batch.runs.length === 0) return;
+    // A destroyed pool would start a new thread for it.
+    if (this.#closing) return this.#lose(batch, new Error('the lane is closed'));
     const nowMs = this.#clock();
     this.#busy = true;
     this.#sentAtMs = nowMs;
@@ -235,6 +237,8 @@ export class Lane {
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));
     for (const job of batch.releases) job.resolve();
+    this.#busy = false;
+    this.#scheduleTurn();
   }
 }
 
