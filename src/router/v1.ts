@@ -153,7 +153,10 @@ function wantedModels(models: JsonValue | undefined, most: number): { model: str
 
 function bodyOf(request: FastifyRequest): { [key: string]: JsonValue } {
   const body = request.body as JsonValue | undefined;
-  if (body !== null && typeof body === 'object' && !Array.isArray(body)) return body;
+  if (body !== null && typeof body === 'object' && !Array.isArray(body)) {
+    if (body.instances !== undefined) return body;
+    throw new ShoalError('INVALID_REQUEST', '/instances: expected a list of instances, got nothing');
+  }
   throw new ShoalError(
     'INVALID_REQUEST',
     `the body must be an object with instances, got ${describeJson(body)}`,
