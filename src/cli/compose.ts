@@ -57,7 +57,12 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   const fleet = new WorkerFleet(workerTemplate(settings, token), members, logger);
   stack.defer(() => fleet.stop());
   const router = createRouter({
-    ...{ registry, members, token, limits, logger, metrics },
+    registry,
+    members,
+    token,
+    limits,
+    logger,
+    metrics,
     productVersion: PRODUCT_VERSION,
     now: () => performance.now(),
     random: Math.random,
@@ -84,7 +89,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   });
   await addOperations(app, {
     productVersion: PRODUCT_VERSION,
-    notReady: router.notReady,
+    notReady: () => router.notReady(),
     scrape: () => scrapeFleet(metrics, members.list(), token),
   });
   await app.register(router.routes);

@@ -70,6 +70,6 @@ function share(role: string, text: string): Share | undefined {
 
 function describe(answer: TrafficAnswer): string {
   const show = (share: Share | undefined): string =>
-    share == null ? '-' : `${share.version} (${share.percent} %)`;
+    share === undefined ? '-' : `${share.version} (${share.percent} %)`;
   return `stable ${answer.stable ?? '-'}   canary ${show(answer.canary)}   shadow ${show(answer.shadow)}   revision ${answer.revision}`;
 }

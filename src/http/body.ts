@@ -8,6 +8,7 @@ import type { Limits } from '../core/limits.ts';
 
 /** How long, and for how many bytes, the rest of a refused body is read and thrown away so that the client sees the answer. */
 const DISCARD_MS = 5_000;
+const DISCARD_BYTES = 256 * 1024 * 1024;
 
 type Inflate = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 const INFLATERS: Readonly<Record<string, Inflate>> = {
@@ -31,7 +32,7 @@ export async function readBody(request: IncomingMessage, payload: Readable, limi
     if (inflate === undefined) return raw;
     return await inflateWithin(raw, inflate, encoding as string, limits.bodyBytes);
   } catch (error) {
-    discard(request, payload, limits.bodyBytes);
+    discard(request, payload);
     throw error;
   }
 }
@@ -95,7 +96,7 @@ async function inflateWithin(
 }
 
 /** Reads on without keeping, for a bounded while: closing at once would reset the connection under the answer. */
-function discard(request: IncomingMessage, payload: Readable, maxBytes: number): void {
+function discard(request: IncomingMessage, payload: Readable): void {
   if (request.complete || payload.destroyed) return;
   let bytes = 0;
   const cut = (): void => void request.socket.destroy();
@@ -103,7 +104,7 @@ function discard(request: IncomingMessage, payload: Readable, maxBytes: number):
   timer.unref();
   payload.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > maxBytes) cut();
+    if (bytes > DISCARD_BYTES) cut();
   });
   payload.on('close', () => clearTimeout(timer));
   payload.on('error', () => clearTimeout(timer));

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Ajv } from 'ajv';
-import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
 import { Histogram, type Registry as MetricsRegistry } from 'prom-client';
 import { ShoalError } from '../core/errors.ts';
@@ -39,9 +44,10 @@ const PRINTABLE_ID = /^[\x21-\x7e]{1,128}$/;
  * 405, request metrics. Roles add their routes as plugins and throw ShoalError.
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { limits, logger } = options;
+  const { limits } = options;
+  const loggerInstance: FastifyBaseLogger = options.logger;
   const app: FastifyInstance = Fastify({
-    loggerInstance: logger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.artifactBytes,
     requestIdHeader: false,

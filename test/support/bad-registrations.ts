@@ -42,8 +42,8 @@ export const BAD_REGISTRATIONS: readonly BadRequest[] = [
   ),
   bad(
     'a uri outside the roots',
-    400,
-    'INVALID_REQUEST',
+    403,
+    'FORBIDDEN',
     /allow-root|root/,
     { artifact: { uri: 'file:///etc/passwd' } },
     { method: 'PUT', path: REGISTER },
