@@ -172,6 +172,7 @@ class Pool implements AdmissionPool {
     const child = new AdmissionChild<JobTrial>(this.#deps.limits, {
       onReady: () => {
         this.#failedStarts = 0;
+        this.#deps.logger.debug({ admissionPid: child.pid }, 'an admission process is ready');
         this.dispatch();
       },
       onAnswer: (trial, answer, elapsedMs) => this.#onAnswer(slot, trial.job, answer, elapsedMs),
@@ -218,7 +219,7 @@ class Pool implements AdmissionPool {
     if (death.reason !== 'released') {
       const { reason, stderr } = death;
       this.#deps.metrics.admissionReplacements.labels(reason).inc();
-      this.#deps.logger.warn({ reason, stderr, pid: slot.child.pid }, 'an admission process died');
+      this.#deps.logger.warn({ reason, stderr, admissionPid: slot.child.pid }, 'an admission process died');
     }
     const [culprit, ...others] = jobs;
     this.#again(others);
