@@ -25,16 +25,10 @@ const INFLATERS: Readonly<Record<string, Inflate>> = {
 export async function readBody(request: IncomingMessage, payload: Readable, limits: Limits): Promise<Buffer> {
   const encoding = contentEncoding(request);
   const inflate = encoding === undefined ? undefined : INFLATERS[encoding];
-  try {
-    if (encoding !== undefined && inflate === undefined)
-      throw unsupportedEncoding(encoding, Object.keys(INFLATERS));
-    const raw = await collect(request, payload, limits);
-    if (inflate === undefined) return raw;
-    return await inflateWithin(raw, inflate, encoding as string, limits.bodyBytes);
-  } catch (error) {
-    discard(request, payload);
-    throw error;
-  }
+  if (encoding !== undefined && inflate === undefined)
+    throw unsupportedEncoding(encoding, Object.keys(INFLATERS));
+  const raw = await collect(request, payload, limits);
+  return inflate === undefined ? raw : inflateWithin(raw, inflate, encoding as string, limits.bodyBytes);
 }
 
 /** The encoding a body says it has; undefined for none. */
@@ -95,20 +89,23 @@ async function inflateWithin(
   }
 }
 
-/** Reads on without keeping, for a bounded while: closing at once would reset the connection under the answer. */
-function discard(request: IncomingMessage, payload: Readable): void {
-  if (request.complete || payload.destroyed) return;
+/**
+ * After a refusal: reads the rest of a body without keeping it, for a bounded while. Closing at once would reset
+ * the connection under the answer, before the client has read it.
+ */
+export function discardBody(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
   let bytes = 0;
   const cut = (): void => void request.socket.destroy();
   const timer = setTimeout(cut, DISCARD_MS);
   timer.unref();
-  payload.on('data', (chunk: Buffer) => {
+  request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > DISCARD_BYTES) cut();
   });
-  payload.on('close', () => clearTimeout(timer));
-  payload.on('error', () => clearTimeout(timer));
-  payload.resume();
+  request.on('close', () => clearTimeout(timer));
+  request.on('error', () => clearTimeout(timer));
+  request.resume();
 }
 
 function tooLarge(limit: number, came: string): ShoalError {

@@ -1,10 +1,15 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { discardBody } from './body.ts';
 import { type ErrorDetail, errorBody, ShoalError } from '../core/errors.ts';
 
 /** Sends any error in the shape of the API that the URL belongs to. What isn't ours is INTERNAL and logged. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toShoalError(error, request);
   if (known.code === 'INTERNAL') request.log.error({ err: error, requestId: request.id }, 'internal error');
+  // The rest of a refused body is read on; Fastify would close under the answer. A body that is too slow is cut.
+  if (known.code !== 'REQUEST_TIMEOUT' && known.code !== 'SHUTTING_DOWN')
+    void reply.removeHeader('connection');
+  discardBody(request.raw);
   void reply
     .code(known.status)
     .header('x-shoal-error', known.code)
