@@ -19,6 +19,10 @@ export const DEFAULT_LIMITS = {
   /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
+  /** Frames that a router gathers into one write to a worker. */
+  framesPerWrite: 4_096,
+  /** Runs that a worker gathers into one message to a lane. */
+  runsPerMessage: 64,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
   /** How long a cold load may wait for memory that leased models hold. */

@@ -10,27 +10,23 @@ const MAX_COPIED_BYTES = 256 * 1024;
 export class FrameBatch {
   readonly #socket: Duplex;
   readonly #onWrite: (frames: number) => void;
-  readonly #coalescing: boolean;
+  readonly #maxFrames: number;
   #frames: Buffer[] = [];
   #bytes = 0;
   #scheduled = false;
   #writing = false;
 
-  constructor(socket: Duplex, onWrite: (frames: number) => void, coalescing: boolean) {
+  constructor(socket: Duplex, onWrite: (frames: number) => void, maxFrames: number) {
     this.#socket = socket;
     this.#onWrite = onWrite;
-    this.#coalescing = coalescing;
+    this.#maxFrames = maxFrames;
   }
 
   add(frame: Buffer): void {
-    if (!this.#coalescing) {
-      this.#socket.write(frame);
-      this.#onWrite(1);
-      return;
-    }
     this.#frames.push(frame);
     this.#bytes += frame.length;
-    this.#schedule();
+    if (this.#frames.length >= this.#maxFrames) this.#flush();
+    else this.#schedule();
   }
 
   /** Takes a frame back that has not been handed to the socket; false when it has. */

@@ -26,8 +26,6 @@ export interface RouterOptions {
   /** Milliseconds that only grow, as performance.now. */
   readonly now: () => number;
   readonly random: () => number;
-  /** false only to measure what gathering frames brings. */
-  readonly coalescing?: boolean;
 }
 
 export interface Router {
@@ -44,11 +42,11 @@ export interface Router {
 
 /** The inference service: everything that a prediction needs between HTTP and the workers. */
 export function createRouter(options: RouterOptions): Router {
-  const { registry, members, token, limits, logger, now, random, coalescing = true } = options;
+  const { registry, members, token, limits, logger, now, random } = options;
   const metrics = createRouterMetrics(options.metrics);
   const table = new RoutingTable();
   const follower = new TableFollower({ registry, table, logger, now, random });
-  const fleet = new Fleet(members, { token, limits, metrics, logger, now, random, coalescing });
+  const fleet = new Fleet(members, { token, limits, metrics, logger, now, random });
   const control = new WorkerControl(token);
   const shadow = new Shadow({ fleet, metrics, logger, now, random });
   const budget = new RetryBudget(now());

@@ -45,8 +45,6 @@ export interface WorkerClientDeps {
   readonly logger: Logger;
   readonly now: () => number;
   readonly random: () => number;
-  /** false only to measure what gathering frames brings. */
-  readonly coalescing?: boolean;
 }
 
 interface Pending {
@@ -153,11 +151,11 @@ export class WorkerClient {
   }
 
   #onConnect(socket: Duplex): void {
-    const { limits, metrics, coalescing } = this.#deps;
+    const { limits, metrics } = this.#deps;
     this.#batch = new FrameBatch(
       socket,
       (frames) => metrics.framesPerWrite.observe(frames),
-      coalescing !== false,
+      limits.framesPerWrite,
     );
     this.#heardAtMs = this.#deps.now();
     this.#reportedDelayMs = 0;

@@ -1,5 +1,4 @@
-import type { WorkerMetrics } from './metrics.ts';
-import { Lane, type LaneModel } from './lane/lane.ts';
+import { Lane, type LaneModel, type LaneOptions } from './lane/lane.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {
@@ -18,12 +17,7 @@ export class Lanes implements LanePlacement {
   readonly #residentBytes: Map<Placed['lane'], number>;
   #nextHandle = 1;
 
-  constructor(options: {
-    count: number;
-    clock: () => number;
-    metrics: WorkerMetrics;
-    onLost: (error: Error) => void;
-  }) {
+  constructor(options: LaneOptions & { count: number }) {
     this.#lanes = Array.from({ length: options.count }, () => new Lane(options));
     this.#residentBytes = new Map(this.#lanes.map((lane) => [lane, 0]));
   }

@@ -32,7 +32,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { limits, budgetBytes } = config;
   const registry = new Registry();
   const metrics = makeWorkerMetrics(registry);
-  const lanes = new Lanes({ count: config.lanes, clock, metrics, onLost });
+  const lanes = new Lanes({ count: config.lanes, clock, metrics, limits, onLost });
   const artifacts = await artifactSource(options, metrics);
   const residency = new Residency({
     budgetBytes,

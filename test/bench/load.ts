@@ -106,9 +106,9 @@ function answerEnd(bytes: Buffer): number | undefined {
   return head + 4 + Number.parseInt(text.slice(at + 16), 10);
 }
 
-process.on('message', (plan: LoadPlan) => {
-  void load(plan).then((result) => {
-    process.send?.(result);
-    process.disconnect();
-  });
-});
+async function answer(plan: LoadPlan): Promise<void> {
+  process.send?.(await load(plan));
+  process.disconnect();
+}
+
+process.on('message', (plan: LoadPlan) => void answer(plan));

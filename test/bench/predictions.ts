@@ -22,7 +22,7 @@ export async function benchPredictions(): Promise<void> {
   const echo = await startEcho();
   await using shoal = await startShoal();
   await using single = await startShoal(['--limit', 'framesPerWrite=1']);
-  await using unbatched = await startShoal(['--limit', 'runsPerLaneMessage=1']);
+  await using unbatched = await startShoal(['--limit', 'runsPerMessage=1']);
   for (const connections of [1, 32]) {
     const plain = () => runLoad(plan(echo.port, ['/'], connections));
     const ours = () => runLoad(plan(portOf(shoal.origin), churnPaths(), connections));

@@ -68,7 +68,7 @@ describe('real models', () => {
         for (const output of answer['outputs'] as unknown as OipOutput[]) {
           const expected = (modelCase.expected[output.name] as JsonValue[]).slice(start, start + rows);
           const labels = output.parameters?.class_labels;
-          const flat = (labels === undefined ? expected : byClass(expected, labels)).flat(9) as JsonValue[];
+          const flat = (labels === undefined ? expected : byClass(expected, labels)).flat(9);
           assert.equal(
             output.shape.reduce((product, size) => product * size, 1),
             flat.length,

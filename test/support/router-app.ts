@@ -12,7 +12,6 @@ import { ScriptedRegistry } from './scripted-registry.ts';
 export interface RouterAppOptions {
   readonly limits?: Partial<Limits>;
   readonly random?: () => number;
-  readonly coalescing?: boolean;
 }
 
 /** A whole router on a real port over given workers and a registry that the test writes. */
@@ -33,7 +32,6 @@ export async function startRouterApp(members: readonly Member[], options: Router
     productVersion: '0.0.0-test',
     now: () => performance.now(),
     random: options.random ?? Math.random,
-    coalescing: options.coalescing ?? true,
   });
   const app = createHttpServer({ limits, logger, metrics, logRequests: false, stopping: () => false });
   await app.register(router.routes);

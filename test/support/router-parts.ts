@@ -12,7 +12,6 @@ const now = () => performance.now();
 
 export interface RouterPartsOptions {
   readonly limits?: Partial<Limits>;
-  readonly coalescing?: boolean;
   readonly budget?: RetryBudget;
   readonly token?: string;
 }
@@ -25,8 +24,8 @@ export function createRouterParts(members: readonly Member[], options: RouterPar
   const metrics = createRouterMetrics(registry);
   const logger = pino({ level: 'silent' });
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { coalescing = true, budget = new RetryBudget(now()), token = TOKEN } = options;
-  const deps = { token, limits, metrics, logger, now, random: Math.random, coalescing };
+  const { budget = new RetryBudget(now()), token = TOKEN } = options;
+  const deps = { token, limits, metrics, logger, now, random: Math.random };
   const fleet = new Fleet(store, deps);
   return { members: store, registry, metrics, logger, limits, fleet, budget, now, random: Math.random };
 }

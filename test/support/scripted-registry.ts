@@ -17,7 +17,7 @@ export class ScriptedRegistry implements Source {
   /** Commits entries at the next revision, which it returns. */
   write(...entries: readonly Unrevised[]): number {
     const revision = this.#log.length === 0 ? 1 : (this.#log.at(-1) as RoutingEntry).revision + 1;
-    for (const entry of entries) this.#log.push({ ...entry, revision } as RoutingEntry);
+    for (const entry of entries) this.#log.push({ ...entry, revision });
     this.#changes.emit('change');
     return revision;
   }

@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina';
+import type { Limits } from '../../core/limits.ts';
 import { FairQueue } from '../../core/fair-queue.ts';
 import {
   fromFailure,
@@ -50,13 +51,20 @@ interface Batch {
   readonly runs: LaneRun[];
 }
 
-/** A message holds at most so many runs, and stops before a run that would make the others in it wait longer. */
-const MAX_BATCH_RUNS = 64;
+/** A message stops before a run that would make the others in it wait longer. */
 const MAX_BATCH_US = 2_000;
 /** What a run or load is taken to last before one was seen. */
 const UNSEEN_RUN_US = 500;
 const UNSEEN_LOAD_US = 2_000;
 const AVERAGE_SHARE = 0.2;
+
+export interface LaneOptions {
+  readonly clock: () => number;
+  readonly metrics: WorkerMetrics;
+  readonly limits: Pick<Limits, 'runsPerMessage'>;
+  /** The thread is gone and its sessions with it; called for every message that this fails. */
+  readonly onLost: (error: Error) => void;
+}
 
 /**
  * One thread and what waits for it. While the thread works on a message everything that arrives is gathered; the
@@ -68,6 +76,7 @@ export class Lane {
   readonly #clock: () => number;
   readonly #metrics: WorkerMetrics;
   readonly #onLost: (error: Error) => void;
+  readonly #maxRuns: number;
   readonly #runs = new FairQueue<LaneRun>();
   #loads: LoadJob[] = [];
   #releases: ReleaseJob[] = [];
@@ -80,11 +89,11 @@ export class Lane {
   #sentAtMs = 0;
   #loadUs = UNSEEN_LOAD_US;
 
-  /** `onLost`: the thread is gone and its sessions with it; called for every message that this fails. */
-  constructor(options: { clock: () => number; metrics: WorkerMetrics; onLost: (error: Error) => void }) {
+  constructor(options: LaneOptions) {
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#onLost = options.onLost;
+    this.#maxRuns = options.limits.runsPerMessage;
     this.#pool = new Piscina<LaneTask, LaneAnswer>({
       filename: new URL('./thread.ts', import.meta.url).href,
       minThreads: 1,
@@ -183,7 +192,7 @@ export class Lane {
   #takeRuns(): LaneRun[] {
     const runs: LaneRun[] = [];
     const nowMs = this.#clock();
-    while (runs.length < MAX_BATCH_RUNS) {
+    while (runs.length < this.#maxRuns) {
       const next = this.#runs.peek();
       if (next === undefined) break;
       const runUs = expectedUs(next);

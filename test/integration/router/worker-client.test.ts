@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { Caller } from '../../../src/router/caller.ts';
 import type { WorkerClient, WorkerRequest } from '../../../src/router/worker-client.ts';
 import type { RequestFrame } from '../../../src/wire/frames.ts';
@@ -71,12 +72,12 @@ describe('WorkerClient', () => {
   });
 
   it('sends what one turn of the event loop brings as one write, and frame by frame when told to', async () => {
-    for (const coalescing of [true, false]) {
-      const { client, parts } = await start({}, { coalescing });
+    for (const framesPerWrite of [DEFAULT_LIMITS.framesPerWrite, 1]) {
+      const { client, parts } = await start({}, { limits: { framesPerWrite } });
       await Promise.all(Array.from({ length: 50 }, () => client.send(request(), 0, new Caller())));
       const { values } = await parts.metrics.framesPerWrite.get();
       const writes = values.find(({ metricName }) => metricName?.endsWith('_count'))?.value;
-      assert.equal(writes, coalescing ? 1 : 50);
+      assert.equal(writes, framesPerWrite === 1 ? 50 : 1);
     }
   });
 

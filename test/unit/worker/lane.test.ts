@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { Lane, type LaneModel, type LaneRun, type RunOutcome } from '../../../src/worker/lane/lane.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts';
@@ -16,6 +17,7 @@ let lane: Lane;
 before(async () => {
   lane = new Lane({
     clock: () => nowMs,
+    limits: DEFAULT_LIMITS,
     metrics: makeWorkerMetrics(registry),
     onLost: (error) => lost.push(error),
   });
@@ -123,6 +125,7 @@ test('one run that fails leaves the others of its message alone', async () => {
 test('what waits when the lane is closed is answered as lost, and that is no accident', async () => {
   const closing = new Lane({
     clock: () => nowMs,
+    limits: DEFAULT_LIMITS,
     metrics: makeWorkerMetrics(new Registry()),
     onLost: (error) => lost.push(error),
   });
