@@ -11,7 +11,7 @@ export interface PoolUnderTest {
   /** Of every process that ever became ready, in order. */
   readonly pids: readonly number[];
   readonly ready: Happening;
-  admit(artifact: Uint8Array): ReturnType<AdmissionPool['admit']>;
+  readonly admit: (artifact: Uint8Array) => ReturnType<AdmissionPool['admit']>;
 }
 
 /** A pool of real processes that tells when one is ready. */
