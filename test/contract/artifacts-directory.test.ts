@@ -17,7 +17,7 @@ async function make(): Promise<ArtifactsUnderTest & { path: string; fileOf: (dig
     store: await openDirectoryArtifacts(path),
     again: () => openDirectoryArtifacts(path),
     close: () => rm(path, { recursive: true }),
-    fileOf: (digest) => join(path, digest.slice(7, 9), digest.slice(9, 11), digest.slice(7)),
+    fileOf: (digest) => join(path, digest.slice(7, 9), digest.slice(7)),
   };
 }
 

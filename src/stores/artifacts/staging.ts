@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { errnoCode } from '../store-error.ts';
@@ -42,13 +42,14 @@ export class Staging {
 }
 
 export class StagingFile {
-  readonly path: string;
+  readonly #path: string;
   readonly #name: string;
   readonly #handle: FileHandle;
+  #isRenamed = false;
 
   constructor(name: string, path: string, handle: FileHandle) {
     this.#name = name;
-    this.path = path;
+    this.#path = path;
     this.#handle = handle;
   }
 
@@ -63,11 +64,16 @@ export class StagingFile {
     await this.#handle.datasync();
   }
 
-  /** Closes it, and removes it unless it was renamed away. */
+  async rename(path: string): Promise<void> {
+    await rename(this.#path, path);
+    this.#isRenamed = true;
+  }
+
+  /** Closes it, and removes it unless it was renamed. */
   async discard(): Promise<void> {
     try {
       await this.#handle.close();
-      await rm(this.path, { force: true });
+      if (!this.#isRenamed) await rm(this.#path, { force: true });
     } finally {
       ours.delete(this.#name);
     }
