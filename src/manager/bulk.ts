@@ -122,7 +122,10 @@ class BulkRun {
     try {
       source = await sourceOf(artifact, this.#deps.sources);
       const { status, revision } = await this.#deps.registrar.register({
-        ...{ id, source, config, activate },
+        id,
+        source,
+        config,
+        activate,
         dryRun: this.#request.dryRun,
         signal: this.#gone.signal,
       });
@@ -140,7 +143,9 @@ class BulkRun {
       known = new ShoalError('INTERNAL', 'an internal error happened; the log has it under this request');
     }
     this.#answer({
-      ...{ line, ...name, status: 'rejected' },
+      line,
+      ...name,
+      status: 'rejected',
       ...(digest === undefined ? {} : { digest }),
       error: errorBody(known as ShoalError, this.#request.requestId),
     });

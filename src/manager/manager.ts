@@ -38,7 +38,9 @@ export function createManager(deps: ManagerDeps): Manager {
   const { registry, artifacts, warm, limits, allowRoots, logger } = deps;
   const metrics = createManagerMetrics(deps.metrics);
   const pool = createAdmissionPool({
-    ...{ limits, metrics, logger },
+    limits,
+    metrics,
+    logger,
     ...(deps.admissionProcesses === undefined ? {} : { processes: deps.admissionProcesses }),
   });
   const versions = new Versions({ registry, warm, limits, logger, metrics });

@@ -26,7 +26,9 @@ export function modelRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'read' },
       schema: {
-        ...{ tags, params: TenantParams, querystring: PageQuery },
+        tags,
+        params: TenantParams,
+        querystring: PageQuery,
         summary: "A tenant's models",
         response: { 200: ModelsAnswer },
       },
@@ -37,7 +39,7 @@ export function modelRoutes(app: FastifyInstance, deps: RouteDeps): void {
     MODEL,
     {
       config: { access: 'read' },
-      schema: { ...{ tags, params: ModelParams }, summary: 'A model', response: { 200: ModelAnswer } },
+      schema: { tags, params: ModelParams, summary: 'A model', response: { 200: ModelAnswer } },
     },
     (request) => findModel(deps, request),
   );
@@ -46,7 +48,8 @@ export function modelRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'register' },
       schema: {
-        ...{ tags, params: ModelParams },
+        tags,
+        params: ModelParams,
         summary: 'Delete a model with all its versions',
         response: { 200: DeletedAnswer },
       },
@@ -65,7 +68,8 @@ function trafficRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'read' },
       schema: {
-        ...{ tags, params: ModelParams },
+        tags,
+        params: ModelParams,
         summary: 'Which version serves',
         response: { 200: TrafficAnswer },
       },
@@ -77,7 +81,9 @@ function trafficRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'register' },
       schema: {
-        ...{ tags, params: ModelParams, body: TrafficBody },
+        tags,
+        params: ModelParams,
+        body: TrafficBody,
         summary: 'Set which version serves',
         description:
           'Replaces all three roles. A new version is loaded before it gets traffic. `If-Match: "<revision>"` guards against a change that the caller has not seen.',

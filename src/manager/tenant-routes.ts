@@ -22,7 +22,7 @@ export function tenantRoutes(app: FastifyInstance, { registry }: RouteDeps): voi
     '/v1/tenants',
     {
       config: { access: 'operate' },
-      schema: { ...{ tags, querystring: PageQuery }, summary: 'Tenants', response: { 200: TenantsAnswer } },
+      schema: { tags, querystring: PageQuery, summary: 'Tenants', response: { 200: TenantsAnswer } },
     },
     async (request) => pageOf('tenants', await registry.tenants(pageRequest(request))),
   );
@@ -30,7 +30,7 @@ export function tenantRoutes(app: FastifyInstance, { registry }: RouteDeps): voi
     TENANT,
     {
       config: { access: 'read' },
-      schema: { ...{ tags, params: TenantParams }, summary: 'A tenant', response: { 200: TenantAnswer } },
+      schema: { tags, params: TenantParams, summary: 'A tenant', response: { 200: TenantAnswer } },
     },
     async (request) => {
       const tenant = tenantOf(request);
@@ -44,7 +44,9 @@ export function tenantRoutes(app: FastifyInstance, { registry }: RouteDeps): voi
     {
       config: { access: 'operate' },
       schema: {
-        ...{ tags, params: TenantParams, body: TenantSettingsBody },
+        tags,
+        params: TenantParams,
+        body: TenantSettingsBody,
         summary: "Make a tenant, or replace its settings; a deleted tenant's name is free again",
         response: { 200: TenantAnswer },
       },
@@ -56,7 +58,8 @@ export function tenantRoutes(app: FastifyInstance, { registry }: RouteDeps): voi
     {
       config: { access: 'operate' },
       schema: {
-        ...{ tags, params: TenantParams },
+        tags,
+        params: TenantParams,
         summary: 'Delete a tenant with all its models',
         response: { 200: DeletedAnswer },
       },
@@ -71,7 +74,7 @@ function tenantOf(request: FastifyRequest): string {
 
 function settingsOf(body: unknown): TenantSettings {
   const settings = body ?? {};
-  if (Value.Check(TenantSettingsBody, settings)) return settings as TenantSettings;
+  if (Value.Check(TenantSettingsBody, settings)) return settings;
   const details = Value.Errors(TenantSettingsBody, settings).map(({ instancePath, message }) => ({
     path: instancePath,
     message,

@@ -18,7 +18,9 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'register' },
       schema: {
-        ...{ tags, params: VersionParams, body: RegisterBody },
+        tags,
+        params: VersionParams,
+        body: RegisterBody,
         summary: 'Register a version',
         description:
           'Immutable: the same bytes and config again are 200 `unchanged`, others are 409. `?activate=true` makes it stable.',
@@ -31,7 +33,7 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     VERSION,
     {
       config: { access: 'read' },
-      schema: { ...{ tags, params: VersionParams }, summary: 'A version', response: { 200: VersionAnswer } },
+      schema: { tags, params: VersionParams, summary: 'A version', response: { 200: VersionAnswer } },
     },
     (request) => getVersion(deps, versionId(request)),
   );
@@ -40,7 +42,8 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'register' },
       schema: {
-        ...{ tags, params: VersionParams },
+        tags,
+        params: VersionParams,
         summary: 'Delete a version that is not in traffic',
         response: { 200: DeletedAnswer },
       },
@@ -52,7 +55,8 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'read' },
       schema: {
-        ...{ tags, params: VersionParams },
+        tags,
+        params: VersionParams,
         summary: 'The artifact as it was registered',
         response: {
           200: { content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } },
@@ -66,7 +70,8 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     {
       config: { access: 'register' },
       schema: {
-        ...{ tags, body: BulkBody },
+        tags,
+        body: BulkBody,
         summary: 'Register many versions, streaming both ways',
         description:
           'A line a line, in any order, each as soon as it is durable; a summary at the end. `?dryRun=true` changes nothing. content-encoding gzip and zstd are taken.',
@@ -84,7 +89,10 @@ async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: Fasti
     const id = versionId(request);
     const { source, config, activate } = await readUpload(request, deps);
     const result = await deps.registrar.register({
-      ...{ id, source, config, activate },
+      id,
+      source,
+      config,
+      activate,
       dryRun: false,
       signal: gone.signal,
     });

@@ -42,7 +42,11 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
   const metrics = new MetricsRegistry();
   const warmed: Parameters<Warm>[] = [];
   const manager = createManager({
-    ...{ registry, artifacts, limits, logger, metrics },
+    registry,
+    artifacts,
+    limits,
+    logger,
+    metrics,
     allowRoots: [root],
     async warm(...call) {
       warmed.push(call);
@@ -54,7 +58,14 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
   await app.register(manager.routes);
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   return {
-    ...{ origin, directory, root, registry, artifacts, manager, metrics, warmed },
+    origin,
+    directory,
+    root,
+    registry,
+    artifacts,
+    manager,
+    metrics,
+    warmed,
     async close() {
       app.server.closeAllConnections();
       await app.close();
