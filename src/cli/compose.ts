@@ -48,7 +48,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   await using stack = new AsyncDisposableStack();
   const metrics = new MetricsRegistry();
   collectDefaultMetrics({ register: metrics });
-  const registry = await openSqliteRegistry(settings.data.registryFile);
+  const registry = await openSqliteRegistry(settings.data.registryFile, limits);
   stack.defer(() => registry.close());
   const artifacts = await openDirectoryArtifacts(settings.data.artifactsDir);
   const members = createMemoryMembers();
@@ -68,13 +68,13 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     random: Math.random,
   });
   stack.defer(() => router.stop());
-  const { allowRoots } = settings;
   const manager = createManager({
     registry,
     artifacts,
     warm: router.warm,
+    published: (revision) => router.reached(revision),
     limits,
-    allowRoots,
+    allowRoots: settings.allowRoots,
     logger,
     metrics,
   });

@@ -48,6 +48,8 @@ export const DEFAULT_LIMITS = {
   admissionAheadBytes: 4 * 1024 * 1024,
   /** Warming a version on the copies of the one that it replaces. */
   warmMs: 10_000,
+  /** How long the answer to a change waits until the router beside the manager knows the change. */
+  publishMs: 1_000,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;

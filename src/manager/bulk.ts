@@ -18,6 +18,7 @@ export interface BulkDeps {
     'bulkInFlight' | 'bulkInFlightBytes' | 'bulkLineBytes' | 'bulkConfigs' | 'bodyTimeoutMs' | 'jsonDepth'
   >;
   readonly logger: Logger;
+  readonly published: (revision: number) => Promise<void>;
 }
 
 export interface BulkRequest {
@@ -130,6 +131,7 @@ class BulkRun {
         signal: this.#gone.signal,
       });
       const { digest } = source;
+      if (revision !== undefined) await this.#deps.published(revision);
       this.#answer({ line, ...id, status, digest, ...(revision === undefined ? {} : { revision }) });
     } catch (error) {
       this.#reject(line, id, error, source?.digest);

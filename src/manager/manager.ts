@@ -17,6 +17,8 @@ export interface ManagerDeps {
   readonly artifacts: ArtifactStore;
   readonly warm: Warm;
   readonly limits: Limits;
+  /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
+  readonly published: (revision: number) => Promise<void>;
   /** Directories that file:// uris may name. */
   readonly allowRoots: readonly string[];
   readonly logger: Logger;
@@ -35,7 +37,7 @@ export interface Manager {
 
 /** The manager's role in one process: its parts, put together. */
 export function createManager(deps: ManagerDeps): Manager {
-  const { registry, artifacts, warm, limits, allowRoots, logger } = deps;
+  const { registry, artifacts, warm, limits, published, allowRoots, logger } = deps;
   const metrics = createManagerMetrics(deps.metrics);
   const pool = createAdmissionPool({
     limits,
@@ -51,7 +53,7 @@ export function createManager(deps: ManagerDeps): Manager {
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
   subscribe(COMMIT_CHANNEL, onCommit);
   return {
-    routes: managerRoutes({ registry, registrar, versions, sources, limits, logger }),
+    routes: managerRoutes({ registry, registrar, versions, sources, limits, published, logger }),
     async close() {
       unsubscribe(COMMIT_CHANNEL, onCommit);
       await pool.close();

@@ -16,6 +16,8 @@ export interface RouteDeps {
   readonly versions: Versions;
   readonly sources: ArtifactSources;
   readonly limits: Limits;
+  /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
+  readonly published: (revision: number) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -26,6 +28,12 @@ export function managerRoutes(deps: RouteDeps): FastifyPluginAsync {
     // Schemas describe; what they say is checked where it is read, with messages that name the field.
     app.setValidatorCompiler(() => () => true);
     app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+    // Who made a change meets it in the very next request.
+    app.addHook('preSerialization', async (_request, _reply, payload: unknown) => {
+      const { revision } = (payload ?? {}) as { revision?: unknown };
+      if (typeof revision === 'number') await deps.published(revision);
+      return payload;
+    });
     versionRoutes(app, deps);
     modelRoutes(app, deps);
     tenantRoutes(app, deps);

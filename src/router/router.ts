@@ -36,6 +36,8 @@ export interface Router {
   /** The first snapshot is loaded. */
   readonly ready: Promise<void>;
   notReady(): string | undefined;
+  /** The table knows every change up to `revision`, or `limits.publishMs` have passed. */
+  reached(revision: number): Promise<void>;
   /** After the last request: ends the connections to workers and the watch of the registry. */
   stop(): Promise<void>;
 }
@@ -45,7 +47,7 @@ export function createRouter(options: RouterOptions): Router {
   const { registry, members, token, limits, logger, now, random } = options;
   const metrics = createRouterMetrics(options.metrics);
   const table = new RoutingTable();
-  const follower = new TableFollower({ registry, table, logger, now, random });
+  const follower = new TableFollower({ registry, table, limits, logger, now, random });
   const fleet = new Fleet(members, { token, limits, metrics, logger, now, random });
   const control = new WorkerControl(token);
   const shadow = new Shadow({ fleet, metrics, logger, now, random });
@@ -69,6 +71,7 @@ export function createRouter(options: RouterOptions): Router {
     fleet,
     ready: follower.ready,
     notReady,
+    reached: (revision) => follower.reached(revision),
     async stop() {
       await follower.stop();
       fleet.close();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Registry, RevisionGapError } from '../stores/registry/registry.ts';
+import type { Limits } from '../core/limits.ts';
 import type { RoutingTable } from './routing-table.ts';
 
 const FIRST_BACKOFF_MS = 50;
@@ -10,6 +11,7 @@ const SYNC_CHECK_MS = 1_000;
 export interface TableFollowerDeps {
   readonly registry: Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
   readonly table: RoutingTable;
+  readonly limits: Pick<Limits, 'publishMs'>;
   readonly logger: Logger;
   readonly now: () => number;
   readonly random: () => number;
@@ -26,6 +28,7 @@ export class TableFollower {
   readonly #stopping = new AbortController();
   readonly #loaded = Promise.withResolvers<void>();
   readonly #done: Promise<unknown>;
+  readonly #waiters = new Set<{ readonly revision: number; readonly wake: () => void }>();
   #isReady = false;
   #inSyncAtMs: number;
   #backoffMs = FIRST_BACKOFF_MS;
@@ -46,6 +49,24 @@ export class TableFollower {
   /** Since the table was last known to hold everything that the registry has. */
   ageMs(): number {
     return Math.max(0, this.#deps.now() - this.#inSyncAtMs);
+  }
+
+  /**
+   * Resolves when the table knows everything up to `revision`, or after `limits.publishMs`: a manager in the same process
+   * answers a change then, so that who made it sees it at once. While the registry is away it isn't known.
+   */
+  reached(revision: number): Promise<void> {
+    if (this.#deps.table.revision >= revision) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+        resolve();
+      };
+      const waiter = { revision, wake };
+      const timer = setTimeout(wake, this.#deps.limits.publishMs);
+      this.#waiters.add(waiter);
+    });
   }
 
   async stop(): Promise<void> {
@@ -90,15 +111,22 @@ export class TableFollower {
       );
     }
     snapshot.end(revision);
+    this.#wake();
     this.#inSyncAtMs = startedAtMs;
     this.#isReady = true;
     this.#loaded.resolve();
+  }
+
+  #wake(): void {
+    const { revision } = this.#deps.table;
+    for (const waiter of this.#waiters) if (waiter.revision <= revision) waiter.wake();
   }
 
   async #follow(): Promise<void> {
     const { registry, table } = this.#deps;
     for await (const change of registry.follow(table.revision, this.#stopping.signal)) {
       table.apply(change.entries, change.revision);
+      this.#wake();
       this.#backoffMs = FIRST_BACKOFF_MS;
     }
   }

@@ -48,6 +48,7 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
     logger,
     metrics,
     allowRoots: [root],
+    published: () => Promise.resolve(),
     async warm(...call) {
       warmed.push(call);
       await options.warm?.(...call);

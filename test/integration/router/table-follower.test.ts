@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import { ShoalError } from '../../../src/core/errors.ts';
 import { RoutingTable } from '../../../src/router/routing-table.ts';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { TableFollower } from '../../../src/router/table-follower.ts';
 import type { RoutingEntry } from '../../../src/stores/registry/registry.ts';
 import { routingState } from '../../support/routing-state.ts';
@@ -46,6 +47,7 @@ function start(registry: ScriptedRegistry) {
   const follower = new TableFollower({
     registry,
     table,
+    limits: DEFAULT_LIMITS,
     logger: pino({ level: 'silent' }),
     now: () => performance.now() + offsetMs,
     random: () => 0,
