@@ -11,6 +11,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { Histogram, type Registry as MetricsRegistry } from 'prom-client';
 import { ShoalError } from '../core/errors.ts';
+import { quote } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { parseJson } from '../model/json.ts';
 import { contentEncoding, readBody, unsupportedEncoding } from './body.ts';
@@ -22,8 +23,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route. `public` needs no key at all. */
     access?: 'public' | 'predict' | 'read' | 'register' | 'operate';
-    /** `lenient-json`: the body is JSON whatever its content-type says, as public inference clients expect. */
-    body?: 'lenient-json';
+    /**
+     * `lenient-json`: the body is JSON whatever its content-type says, as public inference clients expect.
+     * A media type: taken beside JSON, as a stream that the route reads at its own pace.
+     */
+    body?: 'lenient-json' | 'application/octet-stream' | 'application/x-ndjson';
   }
 }
 
@@ -101,22 +105,22 @@ function useBodyParsers(app: FastifyInstance, limits: Limits): void {
     parseJson(await readBody(request, payload, limits), { depth: limits.jsonDepth });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', (request: FastifyRequest, payload: IncomingMessage) =>
-    readJson(request.raw, payload),
+    request.is404 ? Promise.resolve() : readJson(request.raw, payload),
   );
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
-    if (request.routeOptions.config.body === 'lenient-json') return readJson(request.raw, payload);
-    throw new ShoalError(
-      'UNSUPPORTED_MEDIA_TYPE',
-      `content-type ${JSON.stringify(request.headers['content-type'] ?? '')} is not taken here`,
-    );
+    // That there is no such route matters more than what came to it.
+    if (request.is404) return undefined;
+    const taken = request.routeOptions.config.body;
+    if (taken === 'lenient-json') return readJson(request.raw, payload);
+    const type = request.headers['content-type'] ?? '';
+    if (taken === undefined || type.split(';')[0]?.trim().toLowerCase() !== taken) {
+      throw new ShoalError('UNSUPPORTED_MEDIA_TYPE', `content-type ${quote(type)} is not taken here`);
+    }
+    // Bulk streams decode their own encoding.
+    const encoding = taken === 'application/octet-stream' ? contentEncoding(request.raw) : undefined;
+    if (encoding !== undefined) throw unsupportedEncoding(encoding, []);
+    return payload;
   });
-  // Streams: the route reads them at its own pace. Bulk streams decode their own encoding.
-  app.addContentTypeParser('application/octet-stream', (request, payload, done) => {
-    const encoding = contentEncoding(request.raw);
-    if (encoding === undefined) done(null, payload);
-    else done(unsupportedEncoding(encoding, []));
-  });
-  app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 }
 
 function useHooks(app: FastifyInstance, options: HttpServerOptions): void {

@@ -1,7 +1,7 @@
 import type { MultipartFile, MultipartValue } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { quote } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
@@ -25,8 +25,8 @@ export interface UploadDeps {
 export async function readUpload(request: FastifyRequest, deps: UploadDeps): Promise<Upload> {
   const activate = flag(request, 'activate');
   if (request.isMultipart()) return { ...(await readForm(request, deps)), activate };
-  if (request.headers['content-type']?.startsWith('application/octet-stream') === true) {
-    return { source: await takeStream(request.body as Readable, deps), config: {}, activate };
+  if (request.body instanceof Readable) {
+    return { source: await takeStream(request.body, deps), config: {}, activate };
   }
   return readJson(request.body as JsonValue | undefined, deps, activate);
 }

@@ -16,7 +16,7 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
   app.put(
     VERSION,
     {
-      config: { access: 'register' },
+      config: { access: 'register', body: 'application/octet-stream' },
       schema: {
         tags,
         params: VersionParams,
@@ -68,7 +68,7 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
   app.post(
     '/v1/models::bulkRegister',
     {
-      config: { access: 'register' },
+      config: { access: 'register', body: 'application/x-ndjson' },
       schema: {
         tags,
         body: BulkBody,

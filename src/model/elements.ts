@@ -118,7 +118,8 @@ function small(least: number, most: number): Put {
 function large(least: bigint, most: bigint): Put {
   return (elements, index, value) => {
     let exact: bigint;
-    if (typeof value === 'number' && Number.isInteger(value)) exact = BigInt(value);
+    // Beyond 2^53 integers arrive as bigint; a number there was written otherwise (1e18, 9007199254740993.0) and may be rounded.
+    if (typeof value === 'number' && Number.isSafeInteger(value)) exact = BigInt(value);
     else if (typeof value === 'bigint') exact = value;
     else return false;
     if (exact < least || exact > most) return false;

@@ -50,11 +50,22 @@ export function v2Routes(app: FastifyInstance, deps: RouterDeps): void {
       {
         schema: inferSchema(versioned),
         config: { access: 'predict', body: 'lenient-json' },
+        preParsing: refuseBinary,
         ...unchecked,
       },
       (request, reply) => infer(deps, request, reply),
     );
   }
+}
+
+/** Clients mark bytes after the JSON by saying where it ends; all of the body may be JSON all the same. */
+async function refuseBinary({ headers }: FastifyRequest): Promise<void> {
+  const jsonBytes = headers['inference-header-content-length'];
+  if (jsonBytes === undefined || jsonBytes === headers['content-length']) return;
+  throw new ShoalError(
+    'INVALID_REQUEST',
+    'this server does not take the binary tensor extension (inference-header-content-length): send the data of tensors as JSON',
+  );
 }
 
 interface Named {

@@ -14,6 +14,11 @@ export const BAD_REGISTRATIONS: readonly BadRequest[] = [
     path: REGISTER,
     headers: OCTETS,
   }),
+  bad('lines for one version', 415, 'UNSUPPORTED_MEDIA_TYPE', /x-ndjson/, Buffer.from('{}'), {
+    method: 'PUT',
+    path: REGISTER,
+    headers: { 'content-type': 'application/x-ndjson' },
+  }),
   bad('a label as a version', 400, 'INVALID_NAME', /label/, Buffer.from('x'), {
     method: 'PUT',
     path: '/v1/tenants/acme/models/new/versions/stable',

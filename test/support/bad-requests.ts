@@ -125,6 +125,18 @@ export const BAD_PREDICTIONS: readonly BadRequest[] = [
   bad('a wrong content-type', 415, 'UNSUPPORTED_MEDIA_TYPE', /text\/plain/, 'instances=1', {
     headers: { 'content-type': 'text/plain' },
   }),
+  ...['application/octet-stream', 'application/x-ndjson'].map((type) =>
+    bad(`${type} for instances`, 415, 'UNSUPPORTED_MEDIA_TYPE', /not taken/, '{"instances":[]}', {
+      headers: { 'content-type': type },
+    }),
+  ),
+  bad('a route that is not there, whatever its body', 404, 'ROUTE_NOT_FOUND', /nothing/, '{"cut', {
+    path: '/v1/nothing',
+  }),
+  bad('a method that is not there, whatever its body', 405, 'METHOD_NOT_ALLOWED', /GET/, 'x', {
+    path: '/livez',
+    headers: { 'content-type': 'text/plain' },
+  }),
   bad(
     'a deadline out of range',
     400,

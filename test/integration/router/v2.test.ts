@@ -29,8 +29,11 @@ describe('/v2 of a router', () => {
     }
     assert.equal((await call('POST', '/v2/models/plain/infer', body)).json.model_version, '7');
     assert.equal((await call('POST', '/v2/models/acme.v1.2.3-x/infer', body)).status, 200);
-    const form = { 'content-type': 'application/x-www-form-urlencoded' };
-    assert.equal((await call('POST', '/v2/models/acme.churn/infer', body, form)).status, 200);
+    const types = ['application/x-www-form-urlencoded', 'application/octet-stream', 'application/x-ndjson'];
+    for (const type of types) {
+      const headers = { 'content-type': type };
+      assert.equal((await call('POST', '/v2/models/acme.churn/infer', body, headers)).status, 200, type);
+    }
     assert.deepEqual((await call('GET', '/v2/health/live')).json, { live: true });
     assert.deepEqual((await call('GET', '/v2/health/ready')).json, { ready: true });
     assert.deepEqual((await call('GET', '/v2')).json, {
@@ -50,6 +53,19 @@ describe('/v2 of a router', () => {
       outputs: [{ name: 'Y', datatype: 'FP32', shape: [-1, 1] }],
     });
     assert.deepEqual((await call('GET', '/v2/models/acme.split/versions/2')).json.versions, ['2']);
+  });
+
+  it('refuses the binary tensor extension in words', async () => {
+    const input = { name: 'X', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } };
+    const json = JSON.stringify({ inputs: [input] });
+    const headers = { 'content-type': 'application/octet-stream' };
+    const marked = { ...headers, 'inference-header-content-length': String(json.length) };
+    const refused = await call('POST', '/v2/models/acme.churn/infer', `${json}\xff\xff\xff\xff`, marked);
+    assert.equal(refused.status, 400);
+    assert.match(JSON.stringify(refused.json.error), /binary tensor extension.*\(INVALID_REQUEST\)/);
+    const whole = JSON.stringify({ inputs: [{ name: 'X', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] });
+    const all = { ...headers, 'inference-header-content-length': String(whole.length) };
+    assert.equal((await call('POST', '/v2/models/acme.churn/infer', whole, all)).status, 200);
   });
 
   it('gives the protocol its shape of errors', async () => {

@@ -103,6 +103,8 @@ describe('infer requests', () => {
       /\/inputs\/0\/data: expected a list of FP32/,
     );
     refuses({ inputs: [x, { ...n, data: [1.5] }] }, 'INVALID_INPUT', /expected an integer/);
+    // What 9007199254740993.0 is read as: no longer the number that was sent.
+    refuses({ inputs: [x, { ...n, data: [2 ** 53] }] }, 'INVALID_INPUT', /expected an integer/);
     refuses(
       { inputs: [x, n], outputs: [{ name: 'z' }] },
       'INVALID_INPUT',
