@@ -1,8 +1,9 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchema } from 'fastify';
 import { Type } from 'typebox';
 import { ShoalError } from '../core/errors.ts';
+import { failureSchema } from './error-schema.ts';
 
 export interface OperationsOptions {
   readonly productVersion: string;
@@ -25,7 +26,7 @@ export async function addOperations(app: FastifyInstance, options: OperationsOpt
         description: 'One small model per customer, hundreds of thousands of customers, a small fleet.',
       },
     },
-    transform: ({ schema, url }) => ({ schema: schema ?? {}, url: escapeColons(url) }),
+    transform: ({ schema, url }) => ({ schema: withFailure(schema ?? {}, url), url: escapeColons(url) }),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: '' });
   const hidden = { config: { access: 'public' as const }, schema: { hide: true } };
@@ -45,7 +46,7 @@ export async function addOperations(app: FastifyInstance, options: OperationsOpt
   const metricsSchema = {
     summary: "The fleet's metrics, in Prometheus' text format",
     tags: [TAG],
-    response: { 200: { type: 'string', description: 'Metrics' } },
+    response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
   };
   app.get('/metrics', { config: { access: 'read' }, schema: metricsSchema }, async (_request, reply) =>
     reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await options.scrape()),
@@ -57,6 +58,10 @@ function probe(summary: string) {
     200: Type.Object({ live: Type.Optional(Type.Boolean()), ready: Type.Optional(Type.Boolean()) }),
   };
   return { config: { access: 'public' as const }, schema: { summary, tags: [TAG], response } };
+}
+
+function withFailure(schema: FastifySchema, url: string): FastifySchema {
+  return { ...schema, response: { ...(schema.response as object), default: failureSchema(url) } };
 }
 
 const COLON = '~colon~';

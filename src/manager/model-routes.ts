@@ -14,6 +14,7 @@ import {
   TenantParams,
   TrafficAnswer,
   TrafficBody,
+  TrafficHeaders,
 } from './schemas.ts';
 import { parseTraffic } from './versions.ts';
 
@@ -83,6 +84,7 @@ function trafficRoutes(app: FastifyInstance, deps: RouteDeps): void {
       schema: {
         tags,
         params: ModelParams,
+        headers: TrafficHeaders,
         body: TrafficBody,
         summary: 'Set which version serves',
         description:

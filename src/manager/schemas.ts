@@ -18,9 +18,16 @@ export const ModelParams = Type.Object({ tenant: Tenant, model: Model });
 export const VersionParams = Type.Object({ tenant: Tenant, model: Model, version: Version });
 
 export const PageQuery = Type.Object({
-  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  pageSize: Type.Optional(
+    Type.Integer({ minimum: 1, default: 100, description: 'A page has 1000 at most.' }),
+  ),
   pageToken: Type.Optional(Type.String({ description: '`nextPageToken` of the page before.' })),
 });
+
+const Flag = Type.Optional(Type.Boolean({ default: false }));
+
+export const RegisterQuery = Type.Object({ activate: Flag });
+export const BulkQuery = Type.Object({ dryRun: Flag });
 
 const Tensor = {
   name: Type.String(),
@@ -51,7 +58,12 @@ const traffic = {
 };
 
 export const TrafficBody = Type.Object(traffic, {
+  additionalProperties: false,
   examples: [{ stable: '7', canary: { version: '8', percent: 5 } }],
+});
+
+export const TrafficHeaders = Type.Object({
+  'if-match': Type.Optional(Type.String({ examples: ['"17"'], description: 'The revision that was seen.' })),
 });
 
 export const TrafficAnswer = Type.Object({ ...traffic, revision: Revision });

@@ -6,7 +6,15 @@ import type { AdmittedArtifact, VersionId } from '../stores/registry/registry.ts
 import { bulkRegister } from './bulk.ts';
 import { decodedChunks } from './body-chunks.ts';
 import type { RouteDeps } from './server.ts';
-import { BulkBody, DeletedAnswer, RegisterBody, VersionAnswer, VersionParams } from './schemas.ts';
+import {
+  BulkBody,
+  BulkQuery,
+  DeletedAnswer,
+  RegisterBody,
+  RegisterQuery,
+  VersionAnswer,
+  VersionParams,
+} from './schemas.ts';
 import { discardRest, flag, readUpload } from './upload.ts';
 
 const tags = ['registration'];
@@ -20,6 +28,7 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
       schema: {
         tags,
         params: VersionParams,
+        querystring: RegisterQuery,
         body: RegisterBody,
         summary: 'Register a version',
         description:
@@ -65,12 +74,17 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     },
     (request, reply) => getArtifact(deps, versionId(request), reply),
   );
+  bulkRoute(app, deps);
+}
+
+function bulkRoute(app: FastifyInstance, deps: RouteDeps): void {
   app.post(
     '/v1/models::bulkRegister',
     {
       config: { access: 'register', body: 'application/x-ndjson' },
       schema: {
         tags,
+        querystring: BulkQuery,
         body: BulkBody,
         summary: 'Register many versions, streaming both ways',
         description:

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { MODEL_PATTERN, TENANT_PATTERN } from '../core/ids.ts';
+import { ErrorBodySchema } from '../http/error-schema.ts';
 
 /**
  * What the published description says of the router's /v1 routes. Bodies and answers are described here and
@@ -12,6 +13,7 @@ const ModelParams = Type.Object({ tenant: Tenant, model: Model });
 const Instances = Type.Array(
   Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())]),
   {
+    minItems: 1,
     description: "Each an object of named features, or an array in the signature's order.",
     examples: [
       [
@@ -27,15 +29,7 @@ const Predictions = Type.Array(Type.Record(Type.String(), Type.Unknown()), {
     'One an instance: every output under its ONNX name, and `label` and `probabilities` for a classifier.',
 });
 
-const ErrorBody = Type.Object({
-  code: Type.String(),
-  message: Type.String(),
-  retryable: Type.Boolean(),
-  requestId: Type.Optional(Type.String()),
-  details: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-});
-
-const PredictHeaders = Type.Object({
+export const PredictHeaders = Type.Object({
   'x-request-timeout-ms': Type.Optional(
     Type.Integer({ minimum: 1, maximum: 60_000, description: 'Deadline of the request; 5000 by default.' }),
   ),
@@ -65,7 +59,6 @@ export const predictSchema = {
       version: Type.String(),
       requestId: Type.String(),
     }),
-    default: Type.Object({ error: ErrorBody }),
   },
 };
 
@@ -78,7 +71,7 @@ export const predictManySchema = {
   body: Type.Object({
     models: Type.Array(
       Type.Union([Model, Type.Object({ model: Model, version: Type.Optional(Type.String()) })]),
-      { examples: [['churn', { model: 'ltv', version: '3' }]] },
+      { minItems: 1, examples: [['churn', { model: 'ltv', version: '3' }]] },
     ),
     instances: Instances,
   }),
@@ -89,12 +82,11 @@ export const predictManySchema = {
           model: Type.String(),
           version: Type.Optional(Type.String()),
           predictions: Type.Optional(Predictions),
-          error: Type.Optional(ErrorBody),
+          error: Type.Optional(ErrorBodySchema),
         }),
       ),
       requestId: Type.String(),
     }),
-    default: Type.Object({ error: ErrorBody }),
   },
 };
 
@@ -152,6 +144,5 @@ export const placementSchema = {
         }),
       ),
     }),
-    default: Type.Object({ error: ErrorBody }),
   },
 };

@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
+import { MODEL_PATTERN, TENANT_PATTERN } from '../core/ids.ts';
 import { DATATYPES } from '../model/signature.ts';
+import { PredictHeaders } from './v1-schemas.ts';
 
 /** What the published description says of the Open Inference Protocol's routes; see v1-schemas.ts. */
 const tags = ['open inference protocol'];
@@ -15,10 +17,10 @@ const TensorData = Type.Intersect([
   Tensor,
   Type.Object({ data: Type.Array(Type.Unknown(), { description: 'Flat, or nested in requests.' }) }),
 ]);
-const Failure = { default: Type.Object({ error: Type.String() }) };
 
 function params(versioned: boolean) {
   const name = Type.String({
+    pattern: `^(${TENANT_PATTERN.slice(1, -1)}\\.)?${MODEL_PATTERN.slice(1)}`,
     description: "`{tenant}.{model}`; without a dot a model of the caller's own tenant.",
   });
   return versioned ? Type.Object({ name, version: Type.String() }) : Type.Object({ name });
@@ -47,7 +49,7 @@ export function healthSchema(what: 'live' | 'ready') {
     summary: what === 'live' ? 'The server turns' : 'The server can answer',
     operationId: what === 'live' ? 'oipLive' : 'oipReady',
     tags,
-    response: { 200: Type.Object({ [what]: Type.Boolean() }), ...Failure },
+    response: { 200: Type.Object({ [what]: Type.Boolean() }) },
   };
 }
 
@@ -65,7 +67,6 @@ export function modelMetadataSchema(versioned: boolean) {
         inputs: Type.Array(Tensor),
         outputs: Type.Array(Tensor),
       }),
-      ...Failure,
     },
   };
 }
@@ -76,7 +77,7 @@ export function modelReadySchema(versioned: boolean) {
     operationId: id('oipModelReady', versioned),
     tags,
     params: params(versioned),
-    response: { 200: Type.Object({ name: Type.String(), ready: Type.Boolean() }), ...Failure },
+    response: { 200: Type.Object({ name: Type.String(), ready: Type.Boolean() }) },
   };
 }
 
@@ -86,6 +87,7 @@ export function inferSchema(versioned: boolean) {
     operationId: id('oipInfer', versioned),
     tags,
     params: params(versioned),
+    headers: PredictHeaders,
     body: Type.Object({
       id: Type.Optional(Type.String()),
       parameters: Parameters,
@@ -99,7 +101,6 @@ export function inferSchema(versioned: boolean) {
         id: Type.Optional(Type.String()),
         outputs: Type.Array(TensorData),
       }),
-      ...Failure,
     },
   };
 }
