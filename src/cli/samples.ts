@@ -34,7 +34,6 @@ async function* sampleItems(): AsyncGenerator<PushItem> {
       const { artifact, config } = samples.models[model];
       yield {
         from: `${tenant}/${model}`,
-        define: false,
         load: async () => {
           const base64 = await readFile(new URL(artifact, FOLDER), 'base64');
           return JSON.stringify({

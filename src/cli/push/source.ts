@@ -2,16 +2,26 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { DEFAULT_LIMITS } from '../../core/limits.ts';
+import { canonicalJson } from '../../model/canonical-json.ts';
+import { isObject, type JsonObject, type JsonValue, parseJson } from '../../model/json.ts';
 import { CliError, EXIT } from '../exit.ts';
+
+/** A config that lines refer to by name: `{"defineConfig": name, "config": ...}`, as it stands in the manifest. */
+export interface Definition {
+  readonly from: string;
+  readonly name: string;
+  readonly text: string;
+}
 
 /** One registration to push. `load` reads its file only when its turn comes, and again when it must be sent again. */
 export interface PushItem {
   /** Where it stands, for messages: a file, or a manifest's line. */
   readonly from: string;
+  /** The definition that its configRef meant where it stood. */
+  readonly definition?: Definition;
   /** Set for files too large for a bulk line: they are sent on their own. */
   readonly large?: { readonly url: string; readonly artifact: string; readonly config?: string };
-  /** A definition that later lines refer to; it must come first on every connection. */
-  readonly define: boolean;
   load(): Promise<string>;
 }
 
@@ -55,78 +65,105 @@ async function fileItem(root: string, file: string, activate: boolean): Promise<
     () => true,
     () => false,
   );
-  const url = `/v1/tenants/${encodeURIComponent(tenant)}/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}`;
+  const [t, m, v] = [tenant, model, version].map(encodeURIComponent);
+  const url = `/v1/tenants/${t}/models/${m}/versions/${v}?activate=${activate}`;
   const isLarge = (await stat(artifact)).size > LARGE_BYTES;
-  const large = {
-    url: `${url}?activate=${activate}`,
-    artifact,
-    ...(hasConfig ? { config: configFile } : {}),
-  };
+  const large = { url, artifact, ...(hasConfig ? { config: configFile } : {}) };
   return {
     from: file,
-    define: false,
     ...(isLarge ? { large } : {}),
     async load() {
       const base64 = (await readFile(artifact)).toString('base64');
-      const config = hasConfig ? { config: parseLine(await readFile(configFile, 'utf8'), configFile) } : {};
-      return JSON.stringify({ tenant, model, version, artifact: { base64 }, ...config, activate });
+      const config = hasConfig ? { config: parseConfig(await readFile(configFile), configFile) } : {};
+      return canonicalJson({ tenant, model, version, artifact: { base64 }, ...config, activate });
     },
   };
 }
 
 async function manifestSource(file: string, activate: boolean): Promise<PushSource> {
   let total = 0;
-  for await (const line of lines(file)) if (line.trim() !== '') total++;
+  for await (const { parsed } of manifestLines(file)) if (definedName(parsed) === undefined) total++;
   return {
     total,
     async *items() {
-      let number = 0;
-      for await (const line of lines(file)) {
-        number++;
-        if (line.trim() !== '') yield lineItem(file, number, line, activate);
+      const definitions = new Map<string, Definition>();
+      for await (const { from, line, parsed } of manifestLines(file)) {
+        const name = definedName(parsed);
+        if (name !== undefined) {
+          definitions.set(name, { from, name, text: line });
+          continue;
+        }
+        const configRef = parsed?.['configRef'];
+        const definition = typeof configRef === 'string' ? definitions.get(configRef) : undefined;
+        yield {
+          from,
+          ...(definition === undefined ? {} : { definition }),
+          load: () => loadLine(file, from, line, parsed, activate),
+        };
       }
     },
   };
 }
 
-/** Lines go as they are, but `{"artifact": {"path": ...}}` (relative to the manifest) is replaced by the file's bytes. */
-function lineItem(file: string, number: number, line: string, activate: boolean): PushItem {
-  const from = `${file}:${number}`;
-  const parsed = tryParse(line);
-  return {
-    from,
-    define: parsed !== undefined && 'defineConfig' in parsed,
-    async load() {
-      // What isn't JSON goes to the server as it is: it rejects the line with its number and goes on.
-      if (parsed === undefined || 'defineConfig' in parsed) return line;
-      const artifact = parsed['artifact'] as { path?: unknown } | undefined;
-      const withActivate = activate ? { ...parsed, activate: parsed['activate'] ?? true } : parsed;
-      if (typeof artifact?.path !== 'string') return activate ? JSON.stringify(withActivate) : line;
-      const bytes = await readFile(path.resolve(path.dirname(file), artifact.path)).catch((error: Error) => {
-        throw new CliError(`${from}: ${error.message}`, EXIT.usage, error);
-      });
-      return JSON.stringify({ ...withActivate, artifact: { base64: bytes.toString('base64') } });
-    },
-  };
+/** A line goes as it is, but `{"artifact": {"path": ...}}` (relative to the manifest) is replaced by the file's bytes. */
+async function loadLine(
+  file: string,
+  from: string,
+  line: string,
+  parsed: JsonObject | undefined,
+  activate: boolean,
+): Promise<string> {
+  // What isn't JSON goes to the server as it is: it rejects the line with its number and goes on.
+  if (parsed === undefined) return line;
+  const { artifact } = parsed;
+  const whole = activate ? { ...parsed, activate: parsed['activate'] ?? true } : parsed;
+  if (!isObject(artifact) || typeof artifact['path'] !== 'string') return canonicalJson(whole);
+  const bytes = await readFile(path.resolve(path.dirname(file), artifact['path'])).catch((error: Error) => {
+    throw new CliError(`${from}: ${error.message}`, EXIT.usage, error);
+  });
+  return canonicalJson({ ...whole, artifact: { base64: bytes.toString('base64') } });
 }
 
-function lines(file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+interface ManifestLine {
+  readonly from: string;
+  readonly line: string;
+  readonly parsed: JsonObject | undefined;
 }
 
-function tryParse(line: string): Record<string, unknown> | undefined {
+async function* manifestLines(file: string): AsyncGenerator<ManifestLine> {
+  let number = 0;
+  for await (const line of createInterface({
+    input: createReadStream(file),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
+    number++;
+    if (line.trim() !== '') yield { from: `${file}:${number}`, line, parsed: tryParse(line) };
+  }
+}
+
+function definedName(parsed: JsonObject | undefined): string | undefined {
+  const name = parsed?.['defineConfig'];
+  return typeof name === 'string' ? name : undefined;
+}
+
+function tryParse(line: string): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    const value = parse(Buffer.from(line));
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-function parseLine(text: string, file: string): unknown {
+function parseConfig(bytes: Uint8Array, file: string): JsonValue {
   try {
-    return JSON.parse(text);
+    return parse(bytes);
   } catch (error) {
     throw new CliError(`${file} is not JSON: ${(error as Error).message}`, EXIT.usage, error);
   }
+}
+
+/** Exact: what is sent on must have the 64-bit integers that were read. */
+function parse(bytes: Uint8Array): JsonValue {
+  return parseJson(bytes, { depth: DEFAULT_LIMITS.jsonDepth });
 }
