@@ -128,13 +128,9 @@ function isInteger(bytes: Uint8Array, start: number, end: number): boolean {
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
 function parseExactly(text: string, bareWords: boolean): JsonValue {
-  let nan = '0e-1';
-  let json = text;
-  if (bareWords) {
-    // A number that the text doesn't hold stands for NaN; infinities are what overflows.
-    while (text.includes(nan)) nan += '0';
-    json = replaceBareWords(text, nan);
-  }
+  // A number that the text doesn't hold stands for NaN; infinities are what overflows.
+  const nan = bareWords ? unusedZero(text) : '';
+  const json = bareWords ? replaceBareWords(text, nan) : text;
   const revive: Reviver = (_key, value, context) => {
     if (typeof value !== 'number') return value;
     const source = context.source ?? '';
@@ -143,6 +139,15 @@ function parseExactly(text: string, bareWords: boolean): JsonValue {
     return exact || !/^-?\d+$/.test(source) ? value : BigInt(source);
   };
   return JSON.parse(json, revive as (this: unknown, key: string, value: unknown) => unknown) as JsonValue;
+}
+
+/** The first of 0e-1, 0e-2, ... that the text lacks: found in one pass, and short whatever the text holds. */
+function unusedZero(text: string): string {
+  const used = new Set<string>();
+  for (const [zero] of text.matchAll(/0e-\d{1,9}/g)) used.add(zero);
+  for (let exponent = 1; ; exponent++) {
+    if (!used.has(`0e-${exponent}`)) return `0e-${exponent}`;
+  }
 }
 
 function replaceBareWords(text: string, nan: string): string {

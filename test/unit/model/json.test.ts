@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { describeJson, jsonNumber, parseJson, pointer } from '../../../src/model/json.ts';
@@ -51,12 +52,26 @@ describe('parseJson', () => {
       a: 'NaN, Infinity " NaN',
     });
     assert.deepEqual(parse('[0e-1, NaN, 0e-10]'), [0, Number.NaN, 0]);
+    assert.deepEqual(parse('[0e-1, 0e-2, 0e-3, NaN, "0e-4", 0e-30]'), [0, 0, 0, Number.NaN, '0e-4', 0]);
     assert.ok(Number.isNaN(parse('NaN')));
     refuses('[-NaN]', /position 1/);
     refuses('[NaNa]', /position/);
     refuses('[aNaN]', /position 1/);
     refuses('[--Infinity]', /position 1/);
     refuses('[Infinity1]', /position/);
+  });
+
+  test('a hostile text costs no more than its length', () => {
+    const module = JSON.stringify(new URL('../../../src/model/json.ts', import.meta.url).href);
+    const code = `
+      import { parseJson } from ${module};
+      const zeros = '0'.repeat(1_000_000);
+      const many = Array.from({ length: 100_000 }, (_, exponent) => ',0e-' + (exponent + 1)).join('');
+      const half = '0'.repeat(500_000);
+      for (const text of ['[NaN,0e-1' + zeros + ']', '[NaN' + many + ']', '[' + 'NaN,'.repeat(125_000) + '0e-1' + half + ']'])
+        parseJson(Buffer.from(text), { depth: 2 });`;
+    // Each takes well under a second; what is quadratic takes minutes or all memory.
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000, stdio: 'pipe' });
   });
 
   test('a name like __proto__ is a name', () => {
