@@ -44,8 +44,8 @@ const START_ATTEMPTS = 3;
 interface Job extends AdmissionRequest {
   readonly resolve: (findings: AdmissionFindings) => void;
   readonly reject: (error: Error) => void;
-  /** Its process was killed from outside while it was under test: once is no proof. */
-  killedBefore: boolean;
+  /** A process died under it, which proves nothing yet: it is tried once more, alone in a fresh process. */
+  alone: boolean;
 }
 
 interface JobTrial extends Trial {
@@ -90,7 +90,7 @@ class Pool implements AdmissionPool {
       return Promise.reject(new ShoalError('OVERLOADED', message));
     }
     const { promise, resolve, reject } = Promise.withResolvers<AdmissionFindings>();
-    this.#queue.push({ ...request, resolve, reject, killedBefore: false });
+    this.#queue.push({ ...request, resolve, reject, alone: false });
     this.dispatch();
     return promise;
   }
@@ -112,7 +112,10 @@ class Pool implements AdmissionPool {
     while (this.#queue.length > 0) {
       const job = this.#queue[0] as Job;
       const slot = this.#slotFor(job);
-      if (slot === undefined) break;
+      if (slot === undefined) {
+        if (job.alone) this.#makeRoom();
+        break;
+      }
       this.#queue.shift();
       void this.#give(slot, job);
     }
@@ -128,11 +131,19 @@ class Pool implements AdmissionPool {
     return true;
   }
 
-  /** The least busy of those with room. */
+  /** A job that must be alone waits for a fresh process, in front of all others: an idle one gives way to it. */
+  #makeRoom(): void {
+    const active = [...this.#slots].filter((slot) => !slot.retiring);
+    const idle = active.find((slot) => slot.child.ready && slot.jobs === 0);
+    if (active.length >= this.#maxProcesses && idle !== undefined) this.#retire(idle);
+  }
+
+  /** The least busy of those with room; for a job that must be alone, a process that has tested nothing. */
   #slotFor(job: Job): Slot | undefined {
     let best: Slot | undefined;
     for (const slot of this.#slots) {
       if (!slot.child.ready || slot.retiring) continue;
+      if (job.alone && slot.jobs + slot.tests > 0) continue;
       const full = slot.jobs >= AHEAD || slot.bytes + job.bytes > this.#deps.limits.admissionAheadBytes;
       if (slot.jobs > 0 && full) continue;
       if (best === undefined || slot.jobs < best.jobs) best = slot;
@@ -144,10 +155,13 @@ class Pool implements AdmissionPool {
     clearTimeout(slot.idle);
     slot.jobs++;
     slot.bytes += job.bytes;
+    if (job.alone) slot.retiring = true;
     try {
       const artifact = await job.read();
-      if (!this.#slots.has(slot)) this.#again([job]);
-      else slot.child.send({ artifact, config: job.config, job });
+      if (!this.#slots.has(slot)) {
+        this.#again([job]);
+        this.dispatch();
+      } else slot.child.send({ artifact, config: job.config, job });
     } catch (error) {
       this.#finished(slot, job);
       job.reject(error as Error);
@@ -223,14 +237,16 @@ class Pool implements AdmissionPool {
     }
     const [culprit, ...others] = jobs;
     this.#again(others);
-    if (culprit !== undefined) this.#judge(culprit, death);
+    if (culprit !== undefined) this.#judge(culprit, death, slot.tests);
     if (death.reason === 'start' && ++this.#failedStarts >= START_ATTEMPTS) this.#giveUp();
     else this.dispatch();
   }
 
-  #judge(culprit: Job, death: Death): void {
-    if (death.reason === 'killed' && !culprit.killedBefore) {
-      culprit.killedBefore = true;
+  /** A kill may come from outside, and a crash from what an artifact before this one did to the process. */
+  #judge(culprit: Job, death: Death, testsBefore: number): void {
+    const isProof = death.reason !== 'killed' && (death.reason !== 'crash' || testsBefore === 0);
+    if (!isProof && !culprit.alone) {
+      culprit.alone = true;
       this.#again([culprit]);
     } else {
       culprit.reject(new ShoalError('ADMISSION_FAILED', this.#words(death)));
@@ -247,7 +263,7 @@ class Pool implements AdmissionPool {
       case 'crash':
         return `the model crashed the process of its admission test (${death.how})`;
       default:
-        return 'the process of its admission test was killed twice (SIGKILL), as when the machine runs out of memory';
+        return 'the process of its admission test died twice, at last by SIGKILL, as when the machine runs out of memory';
     }
   }
 

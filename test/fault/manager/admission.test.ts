@@ -65,13 +65,47 @@ it('a process that is killed from outside is replaced, and its artifact tried ag
     await setImmediate();
     process.kill(pids[kills - 1] as number, 'SIGKILL');
   }
-  await assert.rejects(endless, { code: 'ADMISSION_FAILED', message: /was killed twice \(SIGKILL\)/ });
+  await assert.rejects(endless, { code: 'ADMISSION_FAILED', message: /died twice, at last by SIGKILL/ });
   await admit(distinctModel(2));
   process.kill(pids.at(-1) as number, 'SIGKILL');
   await admit(distinctModel(3));
   assert.equal(new Set(pids).size, 4);
   await pool.close();
   await until('all have ended', () => !pids.some((pid) => isAlive(pid)));
+});
+
+it('a crash after other tests is tried again, alone in a fresh process, before anybody is blamed', async () => {
+  const { pool, metrics, admit, ready, pids } = makePool({ admissionMs: 60_000 }, 1);
+  await admit(distinctModel(1));
+  const [first] = pids as [number];
+  // Stopped, so that the process certainly dies with the artifact under test.
+  process.kill(first, 'SIGSTOP');
+  const innocent = admit(distinctModel(2));
+  await setImmediate();
+  process.kill(first, 'SIGSEGV');
+  process.kill(first, 'SIGCONT');
+  await innocent;
+  await admit(distinctModel(3));
+  await assert.rejects(admit(trappingModel()), { message: /SIGFPE/ });
+  await ready.times(5);
+  const replacements = await metrics.getSingleMetricAsString('shoal_manager_admission_replacements_total');
+  assert.match(replacements, /reason="crash"} 3/);
+  await pool.close();
+});
+
+it('an artifact whose process dies while it is still being read goes to the next process', async () => {
+  const { pool, ready, pids } = makePool({}, 1);
+  await ready.times(1);
+  const artifact = distinctModel(1);
+  const reading = [Promise.withResolvers<Uint8Array>(), Promise.withResolvers<Uint8Array>()];
+  let reads = 0;
+  const read = () => (reading[reads++] as (typeof reading)[number]).promise;
+  const admitted = pool.admit({ bytes: artifact.length, read, config: {} });
+  process.kill(pids[0] as number, 'SIGKILL');
+  await ready.times(2);
+  for (const each of reading) each.resolve(artifact);
+  assert.ok((await admitted).residentBytes > 0);
+  await pool.close();
 });
 
 it('an artifact that can not be read, or whose caller has gone, costs nobody else', async () => {
