@@ -2,22 +2,34 @@ import type { FastifyInstance } from 'fastify';
 import { ShoalError } from '../core/errors.ts';
 import { quote } from '../core/ids.ts';
 
+interface Route {
+  readonly pattern: RegExp;
+  readonly methods: Set<string>;
+  /** `{name}:verb`, which a route for `{name}` alone would match too. */
+  readonly isVerb: boolean;
+}
+
 /** Knows every route's pattern, so that a known path with a wrong method is a 405 and not a 404. */
 export class RouteList {
-  readonly #routes: { pattern: RegExp; methods: Set<string> }[] = [];
+  readonly #routes: Route[] = [];
 
   constructor(app: FastifyInstance) {
-    app.addHook('onRoute', ({ method, url }) => {
+    app.addHook('onRoute', ({ method, url, config }) => {
+      if (config?.isGuard === true) return;
       const pattern = toPattern(url);
+      const isVerb = url.includes('::');
       const known = this.#routes.find((route) => route.pattern.source === pattern.source);
-      const route = known ?? { pattern, methods: new Set<string>() };
+      const route = known ?? { pattern, methods: new Set<string>(), isVerb };
       if (known === undefined) this.#routes.push(route);
       for (const name of [method].flat()) route.methods.add(name);
+      if (known === undefined && isVerb) guardVerb(app, url);
     });
   }
 
   allowed(path: string): string[] {
-    return this.#routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
+    const matching = this.#routes.filter(({ pattern }) => pattern.test(path));
+    const verbs = matching.filter(({ isVerb }) => isVerb);
+    return (verbs.length > 0 ? verbs : matching).flatMap(({ methods }) => [...methods]);
   }
 
   error(method: string, path: string): { error: ShoalError; allow: string[] } {
@@ -27,6 +39,18 @@ export class RouteList {
       return { error: new ShoalError('ROUTE_NOT_FOUND', `there is no route ${what}`), allow };
     return { error: new ShoalError('METHOD_NOT_ALLOWED', `${what} takes only ${allow.join(', ')}`), allow };
   }
+}
+
+/** Keeps what isn't POST from the route of `{name}` alone, which would take the verb for a part of the name. */
+function guardVerb(app: FastifyInstance, url: string): void {
+  app.route({
+    method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+    url,
+    schema: { hide: true },
+    config: { isGuard: true },
+    onRequest: async (_request, reply) => reply.callNotFound(),
+    handler: (_request, reply) => reply.callNotFound(),
+  });
 }
 
 /** Fastify's pattern (`:name`, `::` for a colon, `*`) as a regular expression over the raw path. */

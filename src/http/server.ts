@@ -28,6 +28,8 @@ declare module 'fastify' {
      * A media type: taken beside JSON, as a stream that the route reads at its own pace.
      */
     body?: 'lenient-json' | 'application/octet-stream' | 'application/x-ndjson';
+    /** Only there to answer 405. */
+    isGuard?: boolean;
   }
 }
 

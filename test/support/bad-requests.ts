@@ -137,6 +137,11 @@ export const BAD_PREDICTIONS: readonly BadRequest[] = [
     path: '/livez',
     headers: { 'content-type': 'text/plain' },
   }),
+  ...(['GET', 'PUT', 'DELETE'] as const).map((method) =>
+    bad(`${method} of :predict`, 405, 'METHOD_NOT_ALLOWED', /takes only POST$|takes only POST"/, undefined, {
+      method,
+    }),
+  ),
   bad(
     'a deadline out of range',
     400,
