@@ -38,8 +38,6 @@ export interface Composition {
   hasModel(tenant: string, model: string): Promise<boolean>;
   /** Refuses new requests, lets running ones end, then ends manager, router, workers and stores. */
   stop(): Promise<void>;
-  /** Ends all other processes at once. */
-  kill(): void;
 }
 
 /** The only place that constructs stores and roles: all of them in and beside this process, on embedded stores. */
@@ -106,10 +104,6 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     stop: () => {
       state.stopping = true;
       return running.disposeAsync();
-    },
-    kill: () => {
-      fleet.kill();
-      manager.kill();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { ShoalClient } from './client.ts';
-import { type Composition, compose } from './compose.ts';
+import { type Composition, type CompositionSettings, compose } from './compose.ts';
 import { openDataDir } from './data-dir.ts';
 import { EXIT } from './exit.ts';
 import { defaultBudgetBytes, defaultLanes } from './machine.ts';
@@ -15,7 +15,7 @@ export async function up(options: UpCommandOptions): Promise<number> {
   const data = await openDataDir(options.data);
   const lanes = options.lanes ?? defaultLanes(options.workers);
   const budgetBytes = options.memory ?? defaultBudgetBytes(options.workers);
-  const settings = {
+  const settings: CompositionSettings = {
     ...options,
     data,
     lanes,
@@ -25,28 +25,45 @@ export async function up(options: UpCommandOptions): Promise<number> {
     logger,
   };
   const stopped = signals();
-  const composition = await compose(settings);
+  // A second signal doesn't wait, whatever is under way; the other processes die with this one.
+  void stopped.second.then(() => process.exit(130));
   try {
-    if (options.samples && !stopped.seen()) await offerSamples(composition);
-    print(
-      `${options.workers} workers of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${options.data}`,
-    );
-    print(`Shoal listens on ${composition.origin} (API at /docs, metrics at /metrics). Ctrl-C stops it.`);
-    if (options.host !== '127.0.0.1' && options.host !== 'localhost' && options.host !== '::1') {
-      print(
-        'Anyone who reaches this address may read and change everything: put it behind something that checks.',
-      );
-    }
-    await stopped.first;
+    await serve(settings, options, stopped.first);
   } finally {
-    void stopped.second.then(() => {
-      composition.kill();
-      process.exit(130);
-    });
-    await composition.stop();
     data.release();
   }
   return EXIT.ok;
+}
+
+async function serve(
+  settings: CompositionSettings,
+  options: UpCommandOptions,
+  stop: Promise<void>,
+): Promise<void> {
+  const aborted = stop.then(() => 'stopped' as const);
+  const composing = compose(settings);
+  if ((await Promise.race([composing, aborted])) === 'stopped') return (await composing).stop();
+  const composition = await composing;
+  try {
+    if (options.samples) await Promise.race([offerSamples(composition), aborted]);
+    printBanner(settings, options.data, composition.origin);
+    await stop;
+  } finally {
+    await composition.stop();
+  }
+}
+
+function printBanner(settings: CompositionSettings, dataPath: string, origin: string): void {
+  const { workers, lanes, budgetBytes, host } = settings;
+  print(
+    `${workers} workers of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${dataPath}`,
+  );
+  print(`Shoal listens on ${origin} (API at /docs, metrics at /metrics). Ctrl-C stops it.`);
+  if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1') {
+    print(
+      'Anyone who reaches this address may read and change everything: put it behind something that checks.',
+    );
+  }
 }
 
 async function offerSamples(composition: Composition): Promise<void> {
@@ -76,5 +93,5 @@ function signals() {
     (count === 1 ? first : second).resolve();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return { first: first.promise, second: second.promise, seen: () => count > 0 };
+  return { first: first.promise, second: second.promise };
 }

@@ -7,6 +7,7 @@ const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
 /** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
 const YOUNG_MS = 5_000;
 const MAX_RESTART_DELAY_MS = 5_000;
+const START_MS = 30_000;
 
 /** What the workers of one machine have in common; each gets its own id. */
 export type WorkerTemplate = Omit<WorkerProcessConfig, 'id'>;
@@ -37,10 +38,6 @@ export class WorkerFleet {
   async stop(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.stop()));
   }
-
-  kill(): void {
-    for (const slot of this.#slots) slot.kill();
-  }
 }
 
 /** One place in the fleet, filled by one process after another. */
@@ -59,33 +56,45 @@ class WorkerSlot {
     this.#logger = logger;
   }
 
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const startedAt = performance.now();
-      // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
-      const child = fork(WORKER_ENTRY, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
-      this.#child = child;
-      child.on('message', (message: WorkerMessage) => {
-        if (message.type === 'ready') {
-          this.#announce(message.address);
-          resolve();
-        } else reject(new Error(`worker ${this.#config.id} can't start: ${message.message}`));
-      });
-      child.on('error', reject);
-      child.once('exit', (code, signal) => {
-        reject(new Error(`worker ${this.#config.id} exited while starting (${signal ?? code})`));
-        this.#onExit(performance.now() - startedAt, code, signal);
-      });
-      child.send(this.#config);
+  /** Resolves when the worker answers; rejects when it ended or failed before, or took too long. */
+  async start(): Promise<void> {
+    const startedAt = performance.now();
+    // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
+    const child = fork(WORKER_ENTRY, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
+    this.#child = child;
+    // 'close' comes in any case, also when the process could not be made at all.
+    child.once('close', (code, signal) => this.#onEnd(performance.now() - startedAt, code, signal));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const late = setTimeout(() => {
+      reject(new Error(`worker ${this.#config.id} was not ready after ${START_MS} ms`));
+      child.kill('SIGKILL');
+    }, START_MS);
+    child.on('error', reject);
+    child.once('close', (code, signal) =>
+      reject(new Error(`worker ${this.#config.id} ended while starting (${signal ?? code})`)),
+    );
+    child.on('message', (message: WorkerMessage) => {
+      if (message.type === 'ready') {
+        this.#announce(message.address);
+        resolve();
+      } else reject(new Error(`worker ${this.#config.id} can't start: ${message.message}`));
     });
+    child.send(this.#config, (error) => {
+      if (error !== null) reject(error);
+    });
+    try {
+      await promise;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
     this.#members.remove(this.#config.id);
     if (child.connected) child.send({ type: 'stop' });
     const deadline = setTimeout(() => child.kill('SIGKILL'), this.#config.limits.drainMs + 1_000);
@@ -93,18 +102,12 @@ class WorkerSlot {
     clearTimeout(deadline);
   }
 
-  kill(): void {
-    this.#stopping = true;
-    clearTimeout(this.#restart);
-    this.#child?.kill('SIGKILL');
-  }
-
   #announce(address: string): void {
     const { id, zone } = this.#config;
     this.#members.set({ id, address, zone, weight: 1 });
   }
 
-  #onExit(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+  #onEnd(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#stopping) return;
     // The member stays listed: its models keep their place, and the router stands in for it until it's back.
     this.#youngDeaths = livedMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;

@@ -3,13 +3,18 @@ import { request } from 'undici';
 
 const SCRAPE_TIMEOUT_MS = 1_000;
 
+interface MetricWithValues extends MetricObject {
+  values: { labels: Record<string, string | number> }[];
+}
+
 export interface ScrapeTarget {
   readonly id: string;
   readonly address: string;
 }
 
 /**
- * This process's metrics and every worker's, summed, in one text. A worker that doesn't answer in time is left
+ * This process's metrics and every worker's, in one text. A worker's series carry its name: summed, they would
+ * fall when one restarts or is late, which counters must not. A worker that doesn't answer in time is left
  * out and counted by `shoal_scrape_failures`, so that one frozen worker can't blind the whole fleet.
  */
 export async function scrapeFleet(
@@ -33,5 +38,8 @@ async function scrapeWorker(worker: ScrapeTarget, token: string): Promise<Metric
     await body.dump();
     throw new Error(`worker ${worker.id} answered its scrape with ${statusCode}`);
   }
-  return (await body.json()) as MetricObject[];
+  const metrics = (await body.json()) as MetricWithValues[];
+  for (const { values } of metrics)
+    for (const value of values) value.labels = { ...value.labels, worker: worker.id };
+  return metrics;
 }

@@ -104,7 +104,7 @@ describe('shoal up', () => {
 });
 
 async function refused(origin: string): Promise<boolean> {
-  const answer = await request(`${origin}/livez`).catch(() => undefined);
+  const answer = await request(`${origin}/readyz`).catch(() => undefined);
   if (answer === undefined) return true;
   await answer.body.dump();
   return answer.statusCode === 503;
