@@ -156,6 +156,8 @@ function bulk(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Fa
   });
   // A body that broke off or was refused in the middle is not read to its end.
   reply.raw.on('finish', () => discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs));
+  // The head leaves at once: a client may wait for it before it sends its first line.
+  reply.raw.once('pipe', () => reply.raw.flushHeaders());
   return reply.type('application/x-ndjson').send(answers);
 }
 
