@@ -7,10 +7,12 @@ import { prepareArtifact } from '../model/onnx/prepare.ts';
 import { readModel } from '../model/onnx/read.ts';
 import { predictionsJson } from '../model/predictions.ts';
 import { type ServingSpec, servingSpec } from '../model/serving-spec.ts';
+import type { NamedTensor } from '../model/signature.ts';
 import type { Executor } from '../runtime/executor.ts';
 import { loadOnnxSession } from '../runtime/onnx-session.ts';
 import { estimateResidentBytes, type MeasuredLoad, measureLoad } from '../runtime/resident-memory.ts';
 import type { AdmissionFindings } from '../wire/admission.ts';
+import { sectionBytes } from '../wire/tensor-section.ts';
 import { generatedInputs } from './generated-inputs.ts';
 
 /** Below this the weights make no difference to the estimate that is worth reading the artifact twice. */
@@ -72,7 +74,7 @@ async function runGolden(
       instances: golden.instances.length,
     });
     const startedMs = performance.now();
-    const outputs = await executor.run(tensors, partRows);
+    const outputs = await runOnce(executor, tensors, partRows);
     runMs = performance.now() - startedMs;
     json = predictionsJson(spec, outputs, rows);
   } catch (error) {
@@ -104,9 +106,9 @@ async function tryGenerated(executor: Executor, spec: ServingSpec): Promise<numb
     if (inputs === undefined) continue;
     const startedMs = performance.now();
     try {
-      await executor.run(inputs, 0);
+      await runOnce(executor, inputs, 0);
     } catch (error) {
-      if (!(error instanceof ShoalError)) throw error;
+      if (!(error instanceof ShoalError) || error.code === 'ADMISSION_FAILED') throw error;
       if (OUT_OF_MEMORY.test(error.message)) {
         throw new ShoalError('ADMISSION_FAILED', `the model needs too much memory: ${error.message}`);
       }
@@ -114,6 +116,24 @@ async function tryGenerated(executor: Executor, spec: ServingSpec): Promise<numb
     runMs = performance.now() - startedMs;
   }
   return runMs;
+}
+
+/** As a lane would run it: outputs that no answer can hold are no outputs. */
+async function runOnce(
+  executor: Executor,
+  inputs: readonly NamedTensor[],
+  partRows: number,
+): Promise<NamedTensor[]> {
+  const outputs = await executor.run(inputs, partRows);
+  try {
+    sectionBytes(outputs);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ShoalError('ADMISSION_FAILED', `the model's outputs can't be answered: ${cause.message}`, {
+      cause,
+    });
+  }
+  return outputs;
 }
 
 /** ONNX Runtime's words for it. */

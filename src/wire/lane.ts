@@ -13,6 +13,8 @@ export interface LaneTask {
   /** RUN_FIELDS numbers a run: handle, offset and length of its section, part rows. */
   readonly runs: readonly number[];
   readonly sections: ArrayBuffer;
+  /** What the outputs of one run may come to. */
+  readonly maxSectionBytes: number;
 }
 
 export interface LaneLoad {

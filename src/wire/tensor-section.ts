@@ -8,9 +8,12 @@ import { DATATYPES, type NamedTensor } from '../model/signature.ts';
  *   per tensor: u8 datatype, u8 rank, u16 name bytes, u32 data bytes, u32 dimension * rank, name, pad, data, pad
  */
 const MAX_RANK = 255;
+const MAX_NAME_BYTES = 0xffff;
+const MAX_U32 = 0xffff_ffff;
 
+/** Not by bit operators: those are of 32 bits, and a section can be longer. */
 export function align8(offset: number): number {
-  return (offset + 7) & ~7;
+  return Math.ceil(offset / 8) * 8;
 }
 
 /** A tensor whose name is already bytes: callers on the hot path keep them beside the signature. */
@@ -18,24 +21,41 @@ export interface EncodedTensor extends Omit<NamedTensor, 'name'> {
   readonly name: string | Uint8Array;
 }
 
+/** The length of their section. Throws RangeError when one of them can't be written in it. */
 export function sectionBytes(tensors: readonly EncodedTensor[]): number {
   let bytes = 8;
   for (const tensor of tensors) {
-    bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameLength(tensor.name));
+    const nameBytes = nameLength(tensor.name);
+    checkFields(tensor, nameBytes);
+    bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameBytes);
     bytes = align8(bytes + tensor.data.byteLength);
   }
   return bytes;
 }
 
-/** Writes at `offset` (a multiple of 8) and returns the offset after. The target must be zeroed or fresh. */
+function checkFields({ shape, data }: EncodedTensor, nameBytes: number): void {
+  if (shape.length > MAX_RANK)
+    throw new RangeError(`a tensor has rank ${shape.length}, at most ${MAX_RANK} can be sent`);
+  if (nameBytes > MAX_NAME_BYTES)
+    throw new RangeError(`a tensor's name has ${nameBytes} bytes, at most ${MAX_NAME_BYTES} can be sent`);
+  if (data.byteLength > MAX_U32)
+    throw new RangeError(`a tensor has ${data.byteLength} bytes, at most ${MAX_U32} can be sent`);
+  for (const dimension of shape) {
+    if (!(dimension >= 0 && dimension <= MAX_U32))
+      throw new RangeError(`a tensor has dimension ${dimension}, only 0 to ${MAX_U32} can be sent`);
+  }
+}
+
+/**
+ * Writes what `sectionBytes` has measured at `offset` (a multiple of 8) and returns the offset after. The target
+ * must be zeroed or fresh.
+ */
 export function writeSection(target: Buffer, start: number, tensors: readonly EncodedTensor[]): number {
   target.writeUInt32LE(tensors.length, start);
   let at = start + 8;
   for (const tensor of tensors) {
     const { name } = tensor;
     const nameBytes = nameLength(name);
-    if (tensor.shape.length > MAX_RANK)
-      throw new RangeError(`tensor rank ${tensor.shape.length} exceeds ${MAX_RANK}`);
     target[at] = DATATYPES.indexOf(tensor.datatype);
     target[at + 1] = tensor.shape.length;
     target.writeUInt16LE(nameBytes, at + 2);

@@ -1,7 +1,7 @@
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
-import { maxFrameBytes, type RequestFrame } from '../wire/frames.ts';
+import type { RequestFrame } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
 import type { Lanes } from './lanes.ts';
@@ -126,19 +126,9 @@ export class Host implements JobOwner {
   }
 
   #presentable(result: JobResult): JobResult {
-    const { limits, onBug } = this.#options;
-    if (result.ok) {
-      const bytes = result.section.byteLength;
-      const maxBytes = maxFrameBytes(limits);
-      if (bytes <= maxBytes) return result;
-      const message = `the model's outputs take ${bytes} bytes, at most ${maxBytes} are allowed`;
-      return { ok: false, code: 'TOO_LARGE', message, retryAfterMs: 0 };
-    }
-    if (result.code === 'INTERNAL') {
-      onBug(result.message);
-      return { ...result, message: 'internal error in a worker' };
-    }
-    return result;
+    if (result.ok || result.code !== 'INTERNAL') return result;
+    this.#options.onBug(result.message);
+    return { ...result, message: 'internal error in a worker' };
   }
 
   #refusal(): ShoalError | undefined {

@@ -8,6 +8,7 @@ import {
   type LaneTask,
   OUTCOME_FIELDS,
 } from '../../wire/lane.ts';
+import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
 import { align8 } from '../../wire/tensor-section.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 
@@ -61,7 +62,7 @@ const AVERAGE_SHARE = 0.2;
 export interface LaneOptions {
   readonly clock: () => number;
   readonly metrics: WorkerMetrics;
-  readonly limits: Pick<Limits, 'runsPerMessage'>;
+  readonly limits: Limits;
   /** The thread is gone and its sessions with it; called for every message that this fails. */
   readonly onLost: (error: Error) => void;
 }
@@ -77,6 +78,7 @@ export class Lane {
   readonly #metrics: WorkerMetrics;
   readonly #onLost: (error: Error) => void;
   readonly #maxRuns: number;
+  readonly #maxSectionBytes: number;
   readonly #runs = new FairQueue<LaneRun>();
   #loads: LoadJob[] = [];
   #releases: ReleaseJob[] = [];
@@ -94,6 +96,7 @@ export class Lane {
     this.#metrics = options.metrics;
     this.#onLost = options.onLost;
     this.#maxRuns = options.limits.runsPerMessage;
+    this.#maxSectionBytes = maxFrameBytes(options.limits) - HEAD_BYTES;
     this.#pool = new Piscina<LaneTask, LaneAnswer>({
       filename: new URL('./thread.ts', import.meta.url).href,
       minThreads: 1,
@@ -105,7 +108,7 @@ export class Lane {
 
   /** Resolves when the thread has started. */
   async ready(): Promise<void> {
-    await this.#pool.run({ releases: [], loads: [], runs: [], sections: new ArrayBuffer(0) });
+    await this.#pool.run(makeTask({ releases: [], loads: [], runs: [] }, this.#maxSectionBytes));
   }
 
   /** How long something arriving now would wait. What overruns its time is taken to last as long again. */
@@ -167,7 +170,7 @@ export class Lane {
     this.#busy = true;
     this.#sentAtMs = nowMs;
     for (const run of batch.runs) run.begin(nowMs);
-    const task = makeTask(batch);
+    const task = makeTask(batch, this.#maxSectionBytes);
     const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
     this.#pool.run(task, { transferList }).then(
       (answer) => this.#settle(batch, answer),
@@ -178,19 +181,17 @@ export class Lane {
   #gather(): Batch {
     const releases = this.#releases;
     this.#releases = [];
-    const loadNow = this.#loads.length > 0 && (this.#loadsNext || this.#runs.size === 0);
-    this.#loadsNext = !loadNow;
-    const load = loadNow ? this.#loads.shift() : undefined;
-    this.#sentUs = load === undefined ? 0 : this.#loadUs;
-    return {
-      releases,
-      loads: load === undefined ? [] : [load],
-      runs: load === undefined ? this.#takeRuns() : [],
-    };
+    // Runs that have all expired leave their turn to a load: nothing else would call for it.
+    const runs = this.#loadsNext && this.#loads.length > 0 ? [] : this.#takeRuns();
+    const load = runs.length === 0 ? this.#loads.shift() : undefined;
+    this.#loadsNext = load === undefined;
+    if (load !== undefined) this.#sentUs = this.#loadUs;
+    return { releases, loads: load === undefined ? [] : [load], runs };
   }
 
   #takeRuns(): LaneRun[] {
     const runs: LaneRun[] = [];
+    this.#sentUs = 0;
     const nowMs = this.#clock();
     while (runs.length < this.#maxRuns) {
       const next = this.#runs.peek();
@@ -265,7 +266,7 @@ function expectedUs(run: LaneRun): number {
   return run.model.runUs ?? UNSEEN_RUN_US;
 }
 
-function makeTask(batch: Batch): LaneTask {
+function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
   let bytes = 0;
   for (const run of batch.runs) bytes = align8(bytes + run.section.byteLength);
   const sections = new ArrayBuffer(bytes);
@@ -282,5 +283,6 @@ function makeTask(batch: Batch): LaneTask {
     loads: batch.loads.map(({ handle, artifact }) => ({ handle, artifact })),
     runs,
     sections,
+    maxSectionBytes,
   };
 }

@@ -5,14 +5,14 @@ import type { Executor } from '../../runtime/executor.ts';
 import { loadOnnxSession } from '../../runtime/onnx-session.ts';
 import {
   type LaneAnswer,
-  type LaneFailure,
   type LaneLoad,
   type LaneLoaded,
   type LaneTask,
   RUN_FIELDS,
   toFailure,
 } from '../../wire/lane.ts';
-import { readSection, sectionBytes, writeSection } from '../../wire/tensor-section.ts';
+import { readSection } from '../../wire/tensor-section.ts';
+import { Answer } from './answer.ts';
 
 /** Sessions can't leave the thread that made them: this map is the lane. */
 const executors = new Map<number, Executor>();
@@ -20,23 +20,16 @@ const executors = new Map<number, Executor>();
 /** piscina's task. Never throws for what a model or a caller did: thrown errors lose their code on the way. */
 export default async function work(task: LaneTask): Promise<LaneAnswer> {
   for (const handle of task.releases) await release(handle);
-  const results: RunResult[] = [];
-  for (let at = 0; at < task.runs.length; at += RUN_FIELDS) results.push(await run(task, at));
+  const answer = new Answer(task.maxSectionBytes);
+  for (let at = 0; at < task.runs.length; at += RUN_FIELDS) await run(task, at, answer);
   const loads: LaneLoaded[] = [];
   for (const one of task.loads) loads.push(await load(one));
-  const answer = pack(results, loads);
+  const packed = answer.pack(loads);
   // piscina's way to transfer a part of what a task returns; the caller gets the answer itself.
-  return move({ [transferableSymbol]: answer.sections, [valueSymbol]: answer }) as unknown as LaneAnswer;
+  return move({ [transferableSymbol]: packed.sections, [valueSymbol]: packed }) as unknown as LaneAnswer;
 }
 
-interface RunResult {
-  readonly outputs: readonly NamedTensor[];
-  readonly sectionLength: number;
-  readonly runUs: number;
-  readonly failure?: LaneFailure;
-}
-
-async function run(task: LaneTask, at: number): Promise<RunResult> {
+async function run(task: LaneTask, at: number, answer: Answer): Promise<void> {
   const { runs } = task;
   const handle = runs[at] as number;
   const partRows = runs[at + 3] as number;
@@ -45,10 +38,9 @@ async function run(task: LaneTask, at: number): Promise<RunResult> {
     const executor = executors.get(handle);
     if (executor === undefined) throw new Error(`lane has no model under handle ${handle}`);
     const inputs = readInputs(new Uint8Array(task.sections, runs[at + 1], runs[at + 2]));
-    const outputs = await executor.run(inputs, partRows);
-    return { outputs, sectionLength: sectionBytes(outputs), runUs: elapsedUs(startedMs) };
+    answer.add(await executor.run(inputs, partRows), () => elapsedUs(startedMs));
   } catch (error) {
-    return { outputs: [], sectionLength: 0, runUs: elapsedUs(startedMs), failure: toFailure(error) };
+    answer.fail(toFailure(error), elapsedUs(startedMs));
   }
 }
 
@@ -75,23 +67,6 @@ async function release(handle: number): Promise<void> {
   const executor = executors.get(handle);
   executors.delete(handle);
   await executor?.release();
-}
-
-function pack(results: readonly RunResult[], loads: readonly LaneLoaded[]): LaneAnswer {
-  let total = 0;
-  for (const result of results) total += result.sectionLength;
-  const sections = new ArrayBuffer(total);
-  const target = Buffer.from(sections);
-  const outcomes: number[] = [];
-  const failures: LaneFailure[] = [];
-  let at = 0;
-  for (const result of results) {
-    if (result.failure === undefined) writeSection(target, at, result.outputs);
-    else failures.push(result.failure);
-    outcomes.push(result.failure === undefined ? 1 : 0, at, result.sectionLength, result.runUs);
-    at += result.sectionLength;
-  }
-  return { loads, outcomes, sections, failures };
 }
 
 function elapsedUs(startedMs: number): number {

@@ -8,6 +8,7 @@ import { makePool } from '../../support/admission.ts';
 import { distinctModel } from '../../support/distinct-models.ts';
 import { trappingModel } from '../../support/hostile-models.ts';
 import { endlessLoopModel, expandModel } from '../../support/odd-models.ts';
+import { fixedShapeModel } from '../../support/shape-model.ts';
 import { isAlive, until } from '../../support/until.ts';
 
 const GIB = 1024 ** 3;
@@ -48,6 +49,13 @@ for (const gibibytes of [2, 400]) {
     assert.equal(code, 'ADMISSION_FAILED');
   });
 }
+
+it('a model whose outputs no answer can hold is rejected', async () => {
+  await assert.rejects(shared.admit(fixedShapeModel([0n, 2n ** 33n])), {
+    code: 'ADMISSION_FAILED',
+    message: /outputs can't be answered: a tensor has dimension 8589934592/,
+  });
+});
 
 it('counts why processes were replaced', async () => {
   const text = await shared.metrics.getSingleMetricAsString('shoal_manager_admission_replacements_total');

@@ -108,6 +108,16 @@ test('what expired or was taken back never runs', async () => {
   assert.equal(cancelled.begunMs, undefined);
 });
 
+test('a load goes on when every run that waits beside it has expired', async () => {
+  await lane.load(7, artifact());
+  const model: LaneModel = { handle: 7, runUs: 1 };
+  const expired = ask('a', model);
+  nowMs += 1_000;
+  const loaded = lane.load(8, artifact());
+  assert.ok(!(await expired.outcome).ok);
+  assert.ok((await loaded) > 0);
+});
+
 test('one run that fails leaves the others of its message alone', async () => {
   await lane.load(5, artifact());
   const released = ask('a', { handle: 99, runUs: 1 });
