@@ -6,9 +6,12 @@ const UNSUPPORTED =
 const LOCALE = /locale/i;
 const LOCALE_HINT = 'the model asks for a locale: install en_US.UTF-8 on the machine of the workers';
 const MAX_MESSAGE_CHARS = 1_000;
+/** A message holds names out of the artifact, of any length: no more than this of it is looked at. */
+const MAX_RAW_CHARS = 4 * 1_024;
 
-/** Where in ONNX Runtime's own sources it happened: of no use to a caller. */
-const SOURCE_LOCATION = /\S*\.(?:cc|cpp|cxx|hpp|h):\d+(?: [\w:~<>*&]+(?:\([^)]*\))?(?: const)?)?:? ?/g;
+/** Where in ONNX Runtime's own sources it happened: of no use to a caller. Bounded, so that no text takes long. */
+const SOURCE_LOCATION =
+  /\S{0,200}\.(?:cc|cpp|cxx|hpp|h):\d{1,6}(?: [\w:~<>*&]{1,200}(?:\([^)]{0,500}\))?(?: const)?)?:? ?/g;
 
 export function loadError(cause: unknown): ShoalError {
   const message = cleanOrtMessage(cause);
@@ -24,7 +27,7 @@ export function runError(cause: unknown): ShoalError {
 }
 
 export function cleanOrtMessage(cause: unknown): string {
-  const raw = cause instanceof Error ? cause.message : String(cause);
+  const raw = (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_RAW_CHARS);
   const clean = raw
     .replace(/^Non-zero status code returned while running /, '')
     .replace(SOURCE_LOCATION, '')

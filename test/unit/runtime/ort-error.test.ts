@@ -31,3 +31,8 @@ test('a missing locale is no fault of the artifact', () => {
     'INVALID_ARTIFACT',
   );
 });
+
+test('what lies beyond the first kilobytes of a message is not looked at, however long it is', () => {
+  const name = 'a'.repeat(4_000_000);
+  assert.equal(cleanOrtMessage(new Error(`Concat node. Name:'${name}' x.cc:1`)).length, 1_000);
+});
