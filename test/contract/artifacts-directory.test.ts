@@ -34,6 +34,7 @@ it('a corrupt file is named by read and mended by storing the bytes again', asyn
   ];
   for (const damage of damages) {
     await damage();
+    assert.equal(await store.holds(digest), false);
     await assert.rejects(store.read(digest), { code: 'STORE_UNAVAILABLE', message: new RegExp(digest) });
     await store.put(Readable.from([bytes]), { maxBytes: 2_000 });
     assert.ok((await store.read(digest))?.equals(bytes));
@@ -41,6 +42,38 @@ it('a corrupt file is named by read and mended by storing the bytes again', asyn
     await store.putBytes(bytes);
     assert.ok((await store.read(digest))?.equals(bytes));
   }
+  await close();
+});
+
+it('a use makes an old file young, so that it is not taken for unused', async () => {
+  const { store, fileOf, close } = await make();
+  const bytes = randomBytes(100);
+  const { digest } = await store.putBytes(bytes);
+  const uses = [
+    () => store.holds(digest),
+    () => store.putBytes(bytes),
+    () => store.put(Readable.from([bytes]), { maxBytes: 100 }),
+  ];
+  for (const use of uses) {
+    await utimes(fileOf(digest), 1, 1);
+    await use();
+    assert.equal(await store.delete(digest, 60_000), false);
+  }
+  await utimes(fileOf(digest), 1, 1);
+  assert.equal(await store.delete(digest, 60_000), true);
+  await close();
+});
+
+it('a download that is never read leaves no file open', async () => {
+  const { store, close } = await make();
+  const { digest } = await store.putBytes(randomBytes(100));
+  const openFiles = async () => (await readdir('/proc/self/fd')).length;
+  const before = await openFiles();
+  for (let index = 0; index < 20; index++) {
+    const chunks = (await store.stream(digest)) as AsyncGenerator<Uint8Array>;
+    await chunks.return(undefined);
+  }
+  assert.ok((await openFiles()) < before + 10);
   await close();
 });
 

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { Digest } from '../../src/core/ids.ts';
-import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
+import type { ArtifactStore, StoredArtifact } from '../../src/stores/artifacts/artifacts.ts';
 
 export interface ArtifactsUnderTest {
   readonly store: ArtifactStore;
@@ -102,6 +102,65 @@ export function artifactsContract(name: string, make: () => Promise<ArtifactsUnd
         assert.equal(await store.stat(wrong), undefined);
         await store.put(Readable.from([bytes]), { maxBytes: 4_000, digest });
         assert.deepEqual(await store.stat(digest), { digest, bytes: 4_000 });
+      }));
+
+    it('keeps nothing of what was received and not stored', () =>
+      withStore(async ({ store }) => {
+        const bytes = randomBytes(300_000);
+        const digest = digestOf(bytes);
+        const [refused, taken] = await Promise.all(
+          [1, 2].map(() => store.receive(Readable.from([bytes]), { maxBytes })),
+        );
+        for (const received of [refused, taken]) {
+          assert.deepEqual(
+            { digest, bytes: bytes.length },
+            { digest: received?.digest, bytes: received?.bytes },
+          );
+          assert.ok((await received?.read())?.equals(bytes));
+        }
+        await refused?.discard();
+        assert.equal(await store.holds(digest), false);
+        await taken?.store();
+        await taken?.store();
+        assert.ok((await taken?.read())?.equals(bytes));
+        await taken?.discard();
+        assert.equal(await store.holds(digest), true);
+      }));
+
+    it('lists what is there, and deletes only what has been unused for long enough', () =>
+      withStore(async ({ store, again }) => {
+        const begunMs = Date.now();
+        const stored = await Promise.all([3, 4, 5].map((size) => store.putBytes(randomBytes(size))));
+        const listed = async () => {
+          const all: StoredArtifact[] = [];
+          for await (const { digest, bytes, usedMs } of (await again()).list()) {
+            assert.ok(usedMs > begunMs - 60_000);
+            all.push({ digest, bytes });
+          }
+          return all.sort((a, b) => a.bytes - b.bytes);
+        };
+        assert.deepEqual(await listed(), stored);
+        const [first, second, third] = stored.map(({ digest }) => digest) as [Digest, Digest, Digest];
+        assert.equal(await store.delete(first, 60_000), false);
+        assert.equal(await store.delete(second, 0), true);
+        assert.equal(await store.delete(second, 0), false);
+        assert.deepEqual(
+          (await listed()).map(({ digest }) => digest),
+          [first, third],
+        );
+      }));
+
+    it('a put ends with the artifact there, whatever is deleted meanwhile', () =>
+      withStore(async ({ store }) => {
+        const bytes = randomBytes(2_000);
+        const { digest } = await store.putBytes(bytes);
+        for (let round = 0; round < 50; round++) {
+          const deleting = store.delete(digest, 60_000);
+          await Promise.all([store.putBytes(bytes), store.holds(digest)]);
+          assert.equal(await deleting, false);
+        }
+        await Promise.all([store.delete(digest, 0), store.putBytes(bytes)]);
+        assert.equal(await store.holds(digest), true);
       }));
 
     it('refuses a digest that is none', () =>

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError } from '../../core/errors.ts';
-import { checkDigest, type Digest } from '../../core/ids.ts';
+import { checkDigest, type Digest, isDigest } from '../../core/ids.ts';
 import { errnoCode, storeUnavailable } from '../store-error.ts';
-import type { ArtifactStore, StoredArtifact } from './artifacts.ts';
+import type { ArtifactStore, ListedArtifact, ReceivedArtifact, StoredArtifact } from './artifacts.ts';
 import { DirectorySync } from './directory-sync.ts';
 import { Staging, type StagingFile } from './staging.ts';
 
 const STORE = 'artifact store';
+const CHUNK_BYTES = 256 * 1024;
+/** A use is written down as the file's mtime when the one before is older than this. */
+const TOUCH_MS = 10 * 60 * 1000;
 
 /**
  * Artifacts as files `ab/<64 hex>` under `path`, each written to `staging/`, synced and renamed into place, so
@@ -32,7 +35,7 @@ class DirectoryArtifacts implements ArtifactStore {
   readonly #sync = new DirectorySync();
   /** Of the 256 directories those that are there, durably. */
   readonly #durable = new Set<string>();
-  /** Puts of one digest under way in this process run one after the other. */
+  /** Puts and deletes of one digest under way in this process run one after the other. */
   readonly #placing = new Map<Digest, Promise<void>>();
 
   constructor(root: string, staging: Staging) {
@@ -44,43 +47,72 @@ class DirectoryArtifacts implements ArtifactStore {
     source: AsyncIterable<Uint8Array>,
     options: { maxBytes: number; digest?: Digest },
   ): Promise<StoredArtifact> {
-    const file = await this.#attempt('creating a file', () => this.#staging.create());
+    const received = await this.receive(source, options);
     try {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      for await (const chunk of source) {
-        bytes += chunk.byteLength;
-        if (bytes > options.maxBytes) {
-          throw new ShoalError('TOO_LARGE', `artifact is larger than the limit of ${options.maxBytes} bytes`);
-        }
-        hash.update(chunk);
-        await this.#attempt('writing an artifact', () => file.write(chunk));
-      }
-      const digest: Digest = `sha256:${hash.digest('hex')}`;
-      if (options.digest !== undefined && options.digest !== digest) {
-        throw new ShoalError(
-          'INVALID_REQUEST',
-          `artifact has digest ${digest}, expected ${options.digest} as the request says`,
-        );
-      }
-      await this.#attempt('storing an artifact', () =>
-        this.#once(digest, async () => {
-          if (await this.#holds(digest, bytes)) return;
-          await file.sync();
-          await this.#place(file, digest);
-        }),
-      );
-      return { digest, bytes };
+      await received.store();
+      return { digest: received.digest, bytes: received.bytes };
     } finally {
-      await this.#attempt('removing a staging file', () => file.discard());
+      await received.discard();
     }
+  }
+
+  async receive(
+    source: AsyncIterable<Uint8Array>,
+    options: { maxBytes: number; digest?: Digest },
+  ): Promise<ReceivedArtifact> {
+    const file = await this.#attempt('creating a file', () => this.#staging.create());
+    const discard = () => this.#attempt('removing a staging file', () => file.discard());
+    try {
+      const { digest, bytes } = await this.#write(source, file, options);
+      return {
+        digest,
+        bytes,
+        read: () => this.#attempt('reading a staging file', () => file.read(bytes)),
+        store: () => this.#attempt('storing an artifact', () => this.#store(file, digest)),
+        discard,
+      };
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+  }
+
+  async #write(
+    source: AsyncIterable<Uint8Array>,
+    file: StagingFile,
+    options: { maxBytes: number; digest?: Digest },
+  ): Promise<StoredArtifact> {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of source) {
+      bytes += chunk.byteLength;
+      if (bytes > options.maxBytes) {
+        throw new ShoalError('TOO_LARGE', `artifact is larger than the limit of ${options.maxBytes} bytes`);
+      }
+      hash.update(chunk);
+      await this.#attempt('writing an artifact', () => file.write(chunk));
+    }
+    const digest: Digest = `sha256:${hash.digest('hex')}`;
+    if (options.digest === undefined || options.digest === digest) return { digest, bytes };
+    throw new ShoalError(
+      'INVALID_REQUEST',
+      `artifact has digest ${digest}, expected ${options.digest} as the request says`,
+    );
+  }
+
+  async #store(file: StagingFile, digest: Digest): Promise<void> {
+    await this.#once(digest, async () => {
+      if (await this.#mayStay(digest)) return;
+      await file.sync();
+      await this.#place(file, digest);
+    });
   }
 
   async putBytes(bytes: Uint8Array): Promise<StoredArtifact> {
     const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     await this.#attempt('storing an artifact', () =>
       this.#once(digest, async () => {
-        if (await this.#holds(digest, bytes.byteLength)) return;
+        if (await this.#mayStay(digest)) return;
         const file = await this.#staging.create();
         try {
           await file.write(bytes);
@@ -108,33 +140,91 @@ class DirectoryArtifacts implements ArtifactStore {
     if (`sha256:${found}` === digest) return bytes;
     throw new ShoalError(
       'STORE_UNAVAILABLE',
-      `${STORE}: artifact ${digest} is corrupt (${bytes.length} bytes with digest sha256:${found}); store it again to repair it`,
+      `${STORE}: artifact ${digest} is corrupt (${bytes.length} bytes with digest sha256:${found}); pushing its version again repairs it`,
     );
   }
 
   async stream(digest: Digest): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const file = await this.#ifThere('opening an artifact', () => open(this.#pathOf(digest), 'r'));
-    return file === undefined ? undefined : readChunks(file.createReadStream({ highWaterMark: 256 * 1024 }));
+    const path = this.#pathOf(digest);
+    const found = await this.#ifThere('looking for an artifact', () => stat(path));
+    // Opened by whoever reads the first chunk: a caller that goes away before leaves no file open.
+    return found === undefined ? undefined : readChunks(path);
+  }
+
+  async holds(digest: Digest): Promise<boolean> {
+    return this.#attempt('checking an artifact', async () => {
+      const usedMs = await this.#soundSince(digest);
+      if (usedMs === undefined) return false;
+      return Date.now() - usedMs < TOUCH_MS || this.#once(digest, () => this.#touch(digest));
+    });
+  }
+
+  async *list(): AsyncGenerator<ListedArtifact> {
+    for (const directory of await this.#attempt('listing artifacts', () => readdir(this.#root))) {
+      if (!/^[0-9a-f]{2}$/.test(directory)) continue;
+      const path = join(this.#root, directory);
+      for (const name of await this.#attempt('listing artifacts', () => readdir(path))) {
+        const digest = `sha256:${name}`;
+        if (!isDigest(digest)) continue;
+        const found = await this.#ifThere('looking for an artifact', () => stat(join(path, name)));
+        if (found !== undefined) yield { digest, bytes: found.size, usedMs: found.mtimeMs };
+      }
+    }
+  }
+
+  async delete(digest: Digest, unusedMs: number): Promise<boolean> {
+    const deleted = await this.#ifThere('deleting an artifact', () =>
+      this.#once(digest, async () => {
+        const path = this.#pathOf(digest);
+        if (Date.now() - Math.floor((await stat(path)).mtimeMs) < unusedMs) return false;
+        await rm(path);
+        return true;
+      }),
+    );
+    return deleted === true;
   }
 
   /**
    * Whether the file is there with its right content, durably. The content is compared too, so that sending
    * an artifact again mends a corrupt file; it costs one read of what has just been received.
    */
-  async #holds(digest: Digest, bytes: number): Promise<boolean> {
-    const path = this.#pathOf(digest);
+  async #mayStay(digest: Digest): Promise<boolean> {
+    if ((await this.#soundSince(digest)) === undefined || !(await this.#touch(digest))) return false;
+    // Another process may have renamed it into place a moment ago, and not synced the directory yet.
+    await this.#syncNames(this.#pathOf(digest));
+    return true;
+  }
+
+  /** When the file was last used; undefined when it isn't there or is corrupt. */
+  async #soundSince(digest: Digest): Promise<number | undefined> {
     try {
-      if ((await stat(path)).size !== bytes) return false;
+      await using file = await open(this.#pathOf(digest), 'r');
+      const { size, mtimeMs } = await file.stat();
       const hash = createHash('sha256');
-      for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-      if (`sha256:${hash.digest('hex')}` !== digest) return false;
+      const buffer = Buffer.allocUnsafe(Math.min(size, CHUNK_BYTES));
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await file.read(buffer);
+        if (bytesRead === 0) return undefined;
+        hash.update(buffer.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+      return `sha256:${hash.digest('hex')}` === digest ? mtimeMs : undefined;
+    } catch (error) {
+      if (errnoCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** Its age begins anew; false when it is gone. */
+  async #touch(digest: Digest): Promise<boolean> {
+    const now = new Date();
+    try {
+      await utimes(this.#pathOf(digest), now, now);
+      return true;
     } catch (error) {
       if (errnoCode(error) === 'ENOENT') return false;
       throw error;
     }
-    // Another process may have renamed it into place a moment ago, and not synced the directory yet.
-    await this.#syncNames(path);
-    return true;
   }
 
   async #place(file: StagingFile, digest: Digest): Promise<void> {
@@ -152,17 +242,17 @@ class DirectoryArtifacts implements ArtifactStore {
     this.#durable.add(directory);
   }
 
-  /** Runs `place` when no other put of the digest is under way; one that follows finds the file there. */
-  async #once(digest: Digest, place: () => Promise<void>): Promise<void> {
+  /** Runs `action` when no other put or delete of the digest is under way; a put that follows finds the file there. */
+  async #once<T>(digest: Digest, action: () => Promise<T>): Promise<T> {
     for (let other = this.#placing.get(digest); other; other = this.#placing.get(digest)) await other;
-    const placed = place();
+    const placed = action();
     const settled = placed.then(
       () => undefined,
       () => undefined,
     );
     this.#placing.set(digest, settled);
     try {
-      await placed;
+      return await placed;
     } finally {
       this.#placing.delete(digest);
     }
@@ -191,9 +281,10 @@ class DirectoryArtifacts implements ArtifactStore {
   }
 }
 
-async function* readChunks(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }))
+      yield chunk as Uint8Array;
   } catch (error) {
     throw storeUnavailable(STORE, 'reading an artifact', error);
   }

@@ -33,7 +33,7 @@ export class Staging {
     ours.add(name);
     try {
       const path = join(this.#directory, name);
-      return new StagingFile(name, path, await open(path, 'wx'));
+      return new StagingFile(name, path, await open(path, 'wx+'));
     } catch (error) {
       ours.delete(name);
       throw error;
@@ -57,6 +57,17 @@ export class StagingFile {
     for (let at = 0; at < bytes.byteLength; ) {
       at += (await this.#handle.write(bytes, at)).bytesWritten;
     }
+  }
+
+  /** All that was written, wherever the file is by now. */
+  async read(bytes: number): Promise<Buffer> {
+    const content = Buffer.allocUnsafe(bytes);
+    for (let at = 0; at < bytes; ) {
+      const { bytesRead } = await this.#handle.read(content, at, bytes - at, at);
+      if (bytesRead === 0) throw new Error(`a staging file has ${at} of ${bytes} bytes`);
+      at += bytesRead;
+    }
+    return content;
   }
 
   /** The content is durable when this returns; the name isn't. */
