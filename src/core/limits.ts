@@ -4,8 +4,10 @@ export const DEFAULT_LIMITS = {
   bodyBytes: 16 * 1024 * 1024,
   artifactBytes: 512 * 1024 * 1024,
   bulkLineBytes: 64 * 1024 * 1024,
-  /** Tensors made of one `:predict` request; defaults and names can make them larger than its body. */
-  inputBytes: 64 * 1024 * 1024,
+  /** Tensors made of one request, for all of its models; defaults and names can make them larger than its body. */
+  inputBytes: 16 * 1024 * 1024,
+  /** The text of one prediction's answer; outputs that every row repeats can make it larger than the tensors. */
+  answerBytes: 64 * 1024 * 1024,
   instances: 4_096,
   /** Models asked for by one `POST /v1/tenants/{t}:predict`. */
   modelsPerRequest: 64,
@@ -23,6 +25,8 @@ export const DEFAULT_LIMITS = {
   framesPerWrite: 4_096,
   /** Runs that a worker gathers into one message to a lane. */
   runsPerMessage: 64,
+  /** How long one message may keep a lane before its worker ends and starts anew: nothing else ends a run. */
+  laneHangMs: 60_000,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
   /** How long a cold load may wait for memory that leased models hold. */

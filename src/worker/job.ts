@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts';
 import type { AnswerFrame, AnswerTimings, RequestFrame } from '../wire/frames.ts';
-import type { LaneModel, LaneRun, RunOutcome } from './lane/lane.ts';
+import type { LaneModel, LaneRun, RunOutcome } from './lane/batch.ts';
 import type { Lease } from './residency.ts';
 
 export type JobResult = AnswerFrame['result'];

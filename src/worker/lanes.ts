@@ -1,4 +1,5 @@
-import { Lane, type LaneModel, type LaneOptions } from './lane/lane.ts';
+import type { LaneModel } from './lane/batch.ts';
+import { Lane, type LaneOptions } from './lane/lane.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {

@@ -205,7 +205,7 @@ export class Residency {
       throw new ShoalError('STORE_UNAVAILABLE', `artifact ${entry.digest} is not in the artifact store`);
     const placed = lanes.place(entry.residentBytes);
     try {
-      await placed.lane.load(placed.handle, ownBuffer(bytes));
+      await placed.lane.load(entry.key, placed.handle, ownBuffer(bytes));
     } catch (error) {
       lanes.unplace(placed, entry.residentBytes);
       throw error;

@@ -33,6 +33,7 @@ export async function startTestWorker(
     limits?: Partial<WorkerProcessConfig['limits']>;
   } = {},
   execArgv: readonly string[] = [],
+  log: 'pipe' | 2 = 2,
 ): Promise<TestWorker> {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
@@ -51,7 +52,7 @@ export async function startTestWorker(
     limits: { ...DEFAULT_LIMITS, ...settings.limits },
   };
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
-    stdio: ['ignore', 2, 2, 'ipc'],
+    stdio: ['ignore', log, log, 'ipc'],
     execArgv: [...process.execArgv, ...execArgv],
   });
   child.send(config);

@@ -9,48 +9,8 @@ import {
   OUTCOME_FIELDS,
 } from '../../wire/lane.ts';
 import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
-import { align8 } from '../../wire/tensor-section.ts';
 import type { WorkerMetrics } from '../metrics.ts';
-
-/** A model as its lane knows it. */
-export interface LaneModel {
-  readonly handle: number;
-  /** Moving average; undefined until it has run. */
-  runUs?: number;
-}
-
-/** One request for a lane. The lane calls `begin` when it leaves the queue for the thread, and `end` exactly once. */
-export interface LaneRun {
-  readonly tenant: string;
-  readonly model: LaneModel;
-  readonly section: Uint8Array;
-  readonly partRows: number;
-  readonly expiresAtMs: number;
-  begin(nowMs: number): void;
-  end(outcome: RunOutcome): void;
-}
-
-export type RunOutcome =
-  | { readonly ok: true; readonly section: Uint8Array; readonly runUs: number }
-  | { readonly ok: false; readonly failure: LaneFailure; readonly runUs: number };
-
-interface LoadJob {
-  readonly handle: number;
-  readonly artifact: Uint8Array<ArrayBuffer>;
-  readonly resolve: (loadUs: number) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface ReleaseJob {
-  readonly handle: number;
-  readonly resolve: () => void;
-}
-
-interface Batch {
-  readonly releases: ReleaseJob[];
-  readonly loads: LoadJob[];
-  readonly runs: LaneRun[];
-}
+import { type Batch, type LaneRun, type LoadJob, makeTask, type ReleaseJob } from './batch.ts';
 
 /** A message stops before a run that would make the others in it wait longer. */
 const MAX_BATCH_US = 2_000;
@@ -79,11 +39,14 @@ export class Lane {
   readonly #onLost: (error: Error) => void;
   readonly #maxRuns: number;
   readonly #maxSectionBytes: number;
+  readonly #hangMs: number;
+  readonly #watchdog: NodeJS.Timeout;
   readonly #runs = new FairQueue<LaneRun>();
   #loads: LoadJob[] = [];
   #releases: ReleaseJob[] = [];
   #turnScheduled = false;
-  #busy = false;
+  /** What the thread works on. */
+  #sent: Batch | undefined;
   #closing = false;
   #loadsNext = false;
   #waitingUs = 0;
@@ -97,6 +60,8 @@ export class Lane {
     this.#onLost = options.onLost;
     this.#maxRuns = options.limits.runsPerMessage;
     this.#maxSectionBytes = maxFrameBytes(options.limits) - HEAD_BYTES;
+    this.#hangMs = options.limits.laneHangMs;
+    this.#watchdog = setTimeout(() => this.#checkHang(), this.#hangMs);
     this.#pool = new Piscina<LaneTask, LaneAnswer>({
       filename: new URL('./thread.ts', import.meta.url).href,
       minThreads: 1,
@@ -113,7 +78,8 @@ export class Lane {
 
   /** How long something arriving now would wait. What overruns its time is taken to last as long again. */
   delayUs(): number {
-    const sentUs = this.#busy ? Math.abs(this.#sentUs - (this.#clock() - this.#sentAtMs) * 1_000) : 0;
+    const sentUs =
+      this.#sent !== undefined ? Math.abs(this.#sentUs - (this.#clock() - this.#sentAtMs) * 1_000) : 0;
     return this.#waitingUs + sentUs + this.#loads.length * this.#loadUs;
   }
 
@@ -131,9 +97,9 @@ export class Lane {
   }
 
   /** Resolves to the time that it took. The artifact's buffer is transferred. Rejects with a ShoalError. */
-  load(handle: number, artifact: Uint8Array<ArrayBuffer>): Promise<number> {
+  load(key: string, handle: number, artifact: Uint8Array<ArrayBuffer>): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#loads.push({ handle, artifact, resolve, reject });
+      this.#loads.push({ key, handle, artifact, resolve, reject });
       this.#scheduleTurn();
     });
   }
@@ -148,16 +114,17 @@ export class Lane {
   /** Ends the thread; what still waits or runs is answered as lost. */
   close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#watchdog);
     return this.#pool.destroy();
   }
 
   /** Not at once: what else the same chunk of a connection brings goes into the same message. */
   #scheduleTurn(): void {
-    if (this.#busy || this.#turnScheduled) return;
+    if (this.#sent !== undefined || this.#turnScheduled) return;
     this.#turnScheduled = true;
     queueMicrotask(() => {
       this.#turnScheduled = false;
-      if (!this.#busy) this.#turn();
+      if (this.#sent === undefined) this.#turn();
     });
   }
 
@@ -167,8 +134,9 @@ export class Lane {
     // A destroyed pool would start a new thread for it.
     if (this.#closing) return this.#lose(batch, new Error('the lane is closed'));
     const nowMs = this.#clock();
-    this.#busy = true;
+    this.#sent = batch;
     this.#sentAtMs = nowMs;
+    this.#watchdog.refresh();
     for (const run of batch.runs) run.begin(nowMs);
     const task = makeTask(batch, this.#maxSectionBytes);
     const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
@@ -218,8 +186,19 @@ export class Lane {
     this.#waitingUs = this.#runs.size === 0 ? 0 : Math.max(0, this.#waitingUs - expectedUs(run));
   }
 
+  /** Runs `hangMs` after the last message was sent. A run in native code can't be ended but with its process. */
+  #checkHang(): void {
+    if (this.#sent === undefined) return;
+    const keys = new Set([...this.#sent.loads, ...this.#sent.runs].map(({ key }) => key));
+    this.#onLost(
+      new Error(
+        `a lane gave no answer for ${this.#hangMs} ms (limit laneHangMs); it had ${[...keys].join(', ')}`,
+      ),
+    );
+  }
+
   #settle(batch: Batch, answer: LaneAnswer): void {
-    this.#busy = false;
+    this.#sent = undefined;
     for (const job of batch.releases) job.resolve();
     for (const [index, job] of batch.loads.entries()) {
       const loaded = answer.loads[index];
@@ -247,7 +226,7 @@ export class Lane {
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));
     for (const job of batch.releases) job.resolve();
-    this.#busy = false;
+    this.#sent = undefined;
     this.#scheduleTurn();
   }
 }
@@ -264,25 +243,4 @@ const EXPIRED: LaneFailure = {
 
 function expectedUs(run: LaneRun): number {
   return run.model.runUs ?? UNSEEN_RUN_US;
-}
-
-function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
-  let bytes = 0;
-  for (const run of batch.runs) bytes = align8(bytes + run.section.byteLength);
-  const sections = new ArrayBuffer(bytes);
-  const target = new Uint8Array(sections);
-  const runs: number[] = [];
-  let at = 0;
-  for (const { model, section, partRows } of batch.runs) {
-    target.set(section, at);
-    runs.push(model.handle, at, section.byteLength, partRows);
-    at = align8(at + section.byteLength);
-  }
-  return {
-    releases: batch.releases.map((job) => job.handle),
-    loads: batch.loads.map(({ handle, artifact }) => ({ handle, artifact })),
-    runs,
-    sections,
-    maxSectionBytes,
-  };
 }

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { caseOf, feedsOf } from '../../support/real-models.ts';
@@ -101,6 +102,23 @@ test('a lane whose thread dies takes the process with it, to be started anew', a
   const data = Buffer.alloc(count * 7, Buffer.from([3, 0, 0, 0, 97, 98, 99]));
   void client.ask({ key, tensors: [{ name: 'x', datatype: 'BYTES', shape: [count], data }] });
   assert.deepEqual(await exited, [null, 'SIGKILL']);
+  await client.close();
+});
+
+test('a run that never ends takes the process with it after the hang limit, and the log names the model', async (t) => {
+  const worker = await startTestWorker({ limits: { laneHangMs: 3_000 }, logLevel: 'fatal' }, [], 'pipe');
+  t.after(() => worker.dispose());
+  const logged = text(worker.child.stderr as Readable);
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const fine = await worker.add('stock-quantile');
+  outputsOf(await client.ask({ key: fine, tensors: feedsOf(caseOf('stock-quantile')) }));
+  const key = await worker.addBytes(endlessModel());
+  const exited = once(worker.child, 'exit');
+  void client.ask({ key, tensors: [columnTensor('x', 'FP32', [1])] });
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+  const log = await logged;
+  assert.match(log, /gave no answer for 3000 ms \(limit laneHangMs\)/);
+  assert.ok(log.includes(key) && !log.includes(fine));
   await client.close();
 });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
-import { Lane, type LaneModel, type LaneRun, type RunOutcome } from '../../../src/worker/lane/lane.ts';
+import type { LaneModel, LaneRun, RunOutcome } from '../../../src/worker/lane/batch.ts';
+import { Lane } from '../../../src/worker/lane/lane.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts';
 import { prepareArtifact } from '../../../src/model/onnx/prepare.ts';
@@ -40,6 +41,7 @@ interface Asked extends LaneRun {
 function ask(tenant: string, model: LaneModel, order: string[] = []): Asked {
   const { promise, resolve } = Promise.withResolvers<RunOutcome>();
   const asked: Asked = {
+    key: tenant,
     tenant,
     model,
     section,
@@ -68,7 +70,7 @@ async function batches(): Promise<{ count: number; runs: number; upTo64: number 
 
 test('what arrives together goes as messages of at most 64, tenants taking turns', async () => {
   const model: LaneModel = { handle: 1, runUs: 1 };
-  await lane.load(1, artifact());
+  await lane.load('1', 1, artifact());
   const before = await batches();
   const order: string[] = [];
   const busy = Array.from({ length: 100 }, () => ask('busy', model, order));
@@ -82,8 +84,8 @@ test('what arrives together goes as messages of at most 64, tenants taking turns
 });
 
 test('a slow model does not share a message with the others', async () => {
-  await lane.load(2, artifact());
-  await lane.load(3, artifact());
+  await lane.load('2', 2, artifact());
+  await lane.load('3', 3, artifact());
   const before = await batches();
   const fast = ask('a', { handle: 2, runUs: 1 });
   const slow = ask('b', { handle: 3, runUs: 50_000 });
@@ -95,7 +97,7 @@ test('a slow model does not share a message with the others', async () => {
 });
 
 test('what expired or was taken back never runs', async () => {
-  await lane.load(4, artifact());
+  await lane.load('4', 4, artifact());
   const model: LaneModel = { handle: 4, runUs: 1 };
   const expired = ask('a', model);
   const cancelled = ask('a', model);
@@ -109,17 +111,17 @@ test('what expired or was taken back never runs', async () => {
 });
 
 test('a load goes on when every run that waits beside it has expired', async () => {
-  await lane.load(7, artifact());
+  await lane.load('7', 7, artifact());
   const model: LaneModel = { handle: 7, runUs: 1 };
   const expired = ask('a', model);
   nowMs += 1_000;
-  const loaded = lane.load(8, artifact());
+  const loaded = lane.load('8', 8, artifact());
   assert.ok(!(await expired.outcome).ok);
   assert.ok((await loaded) > 0);
 });
 
 test('one run that fails leaves the others of its message alone', async () => {
-  await lane.load(5, artifact());
+  await lane.load('5', 5, artifact());
   const released = ask('a', { handle: 99, runUs: 1 });
   const good = ask('b', { handle: 5, runUs: 1 });
   const [failed, fine] = await Promise.all([released.outcome, good.outcome]);
@@ -128,7 +130,7 @@ test('one run that fails leaves the others of its message alone', async () => {
   await lane.release(5);
   const gone = await ask('b', { handle: 5, runUs: 1 }).outcome;
   assert.ok(!gone.ok);
-  await assert.rejects(lane.load(6, Uint8Array.of(1, 2, 3)), { code: 'INVALID_ARTIFACT' });
+  await assert.rejects(lane.load('6', 6, Uint8Array.of(1, 2, 3)), { code: 'INVALID_ARTIFACT' });
   assert.deepEqual(lost, []);
 });
 
@@ -140,7 +142,7 @@ test('what waits when the lane is closed is answered as lost, and that is no acc
     onLost: (error) => lost.push(error),
   });
   await closing.ready();
-  const refused = assert.rejects(closing.load(1, artifact()), { code: 'SHUTTING_DOWN' });
+  const refused = assert.rejects(closing.load('1', 1, artifact()), { code: 'SHUTTING_DOWN' });
   await closing.close();
   await refused;
   assert.deepEqual(lost, []);
