@@ -38,12 +38,16 @@ export function newElements(datatype: Datatype, count: number): Elements {
   return datatype === 'BYTES' ? Array.from<string>({ length: count }).fill('') : new ARRAYS[datatype](count);
 }
 
-/** The elements as a tensor's data. BYTES: 4-byte little-endian length and UTF-8 bytes an element. */
-export function elementBytes(elements: Elements): Uint8Array {
+/**
+ * The elements as a tensor's data. BYTES: 4-byte little-endian length and UTF-8 bytes an element; `checkTotal` may
+ * throw before these are copied together.
+ */
+export function elementBytes(elements: Elements, checkTotal?: (bytes: number) => void): Uint8Array {
   if (!Array.isArray(elements))
     return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
   let total = 0;
   for (const text of elements) total += 4 + Buffer.byteLength(text);
+  checkTotal?.(total);
   const bytes = Buffer.from(new ArrayBuffer(total));
   let at = 0;
   for (const text of elements) {

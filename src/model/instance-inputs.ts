@@ -2,8 +2,8 @@ import { type Elements, elementBytes, newElements, PUT } from './elements.ts';
 import { checkNames, checkSize, missing, notAnInstance, rowPath, shown } from './instance-names.ts';
 import { type InputPlan, type InstancePlan, valueOf } from './instance-plan.ts';
 import { isObject, type JsonObject, type JsonValue, pointer } from './json.ts';
-import type { NamedTensor } from './signature.ts';
-import { checkNested, elementCount, invalidInput, putNested, wrongElement } from './tensor-json.ts';
+import { elementCount, type NamedTensor } from './signature.ts';
+import { checkNested, invalidInput, putNested, wrongElement } from './tensor-json.ts';
 
 /** Where the value of an input stands in an instance; for messages only. */
 type PathOf = (row: number) => string;
@@ -22,9 +22,13 @@ export function encodeInputs(
     else if (isObject(instance)) takeByName(plan, instance, row, values);
     else throw notAnInstance(instance, row);
   }
+  let bytes = 0;
   return inputs.map((input, index) => {
     const pathOf: PathOf = (row) => rowPath(row) + pathInRow(inputs, list[row] as JsonValue, index);
-    return encodeValues(input, values[index] as JsonValue[], plan.kind === 'rows', pathOf, maxBytes);
+    const check = (more: number): void => checkSize(bytes + more, maxBytes);
+    const tensor = encodeValues(input, values[index] as JsonValue[], plan.kind === 'rows', pathOf, check);
+    bytes += tensor.data.byteLength;
+    return tensor;
   });
 }
 
@@ -82,7 +86,7 @@ function encodeValues(
   values: readonly JsonValue[],
   stacked: boolean,
   pathOf: PathOf,
-  maxBytes: number,
+  check: (bytes: number) => void,
 ): NamedTensor {
   const { spec, valueShape, isColumn } = input;
   const shape = isColumn ? [] : resolveShape(valueShape, values[0] as JsonValue);
@@ -92,7 +96,7 @@ function encodeValues(
   }
   // Every list was measured, so what is allocated was also sent.
   const size = elementCount(shape) ?? Infinity;
-  checkSize(size * values.length * input.elementBytes, maxBytes);
+  check(size * values.length * input.elementBytes);
   const elements = newElements(spec.datatype, size * values.length);
   for (let row = 0; row < values.length; row++) {
     const value = values[row] as JsonValue;
@@ -104,7 +108,7 @@ function encodeValues(
     name: spec.name,
     datatype: spec.datatype,
     shape: stacked ? [values.length, ...rowShape] : shape,
-    data: elementBytes(elements),
+    data: elementBytes(elements, check),
   };
 }
 

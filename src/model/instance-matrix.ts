@@ -42,7 +42,7 @@ export function encodeMatrix(
     name: spec.name,
     datatype: spec.datatype,
     shape: [list.length, width],
-    data: elementBytes(elements),
+    data: elementBytes(elements, (bytes) => checkSize(bytes, maxBytes)),
   };
 }
 

@@ -1,4 +1,6 @@
 import { ShoalError } from '../core/errors.ts';
+import { DEFAULT_LIMITS } from '../core/limits.ts';
+import { type AnswerLimit, answerLimit } from './answer-limit.ts';
 import { describeJson, isObject, type JsonValue, pointer } from './json.ts';
 import type { NamedTensor, OutputSpec, Signature, TensorSpec } from './signature.ts';
 import { elementText, encodeTensor, invalidInput } from './tensor-json.ts';
@@ -18,7 +20,11 @@ const MAX_DIMENSION = 2 ** 32 - 1;
  * An infer request's tensors, in the signature's order. Fields that aren't known are ignored, as clients send some.
  * Throws INVALID_REQUEST, or INVALID_INPUT naming the tensor; nothing is allocated before the count is right.
  */
-export function decodeInferRequest(signature: Signature, body: JsonValue): InferRequest {
+export function decodeInferRequest(
+  signature: Signature,
+  body: JsonValue,
+  limits: { readonly inputBytes: number } = DEFAULT_LIMITS,
+): InferRequest {
   if (!isObject(body)) {
     throw new ShoalError('INVALID_REQUEST', `expected an infer request object, got ${describeJson(body)}`);
   }
@@ -26,7 +32,7 @@ export function decodeInferRequest(signature: Signature, body: JsonValue): Infer
   if (id !== undefined && typeof id !== 'string') {
     throw new ShoalError('INVALID_REQUEST', `/id: expected a string, got ${describeJson(id)}`);
   }
-  const given = decodeInputs(signature, body.inputs);
+  const given = decodeInputs(signature, body.inputs, limits.inputBytes);
   const tensors = signature.inputs.map(({ name }) => {
     const tensor = given.get(name);
     if (tensor === undefined) {
@@ -41,19 +47,29 @@ export function decodeInferRequest(signature: Signature, body: JsonValue): Infer
   return { tensors, ...(outputs === undefined ? {} : { outputs }), ...(id === undefined ? {} : { id }) };
 }
 
-function decodeInputs(signature: Signature, inputs: JsonValue | undefined): Map<string, NamedTensor> {
+function decodeInputs(
+  signature: Signature,
+  inputs: JsonValue | undefined,
+  maxBytes: number,
+): Map<string, NamedTensor> {
   if (!Array.isArray(inputs)) {
     throw invalidInput('/inputs', `expected a list of tensors, got ${describeJson(inputs)}`);
   }
   const specs = new Map(signature.inputs.map((input) => [input.name, input]));
   const given = new Map<string, NamedTensor>();
+  let bytes = 0;
   for (const [index, input] of inputs.entries()) {
     const path = `/inputs/${index}`;
     const name = nameAt(input, path);
     const spec = specs.get(name);
     if (spec === undefined) throw unknownName(`${path}/name`, 'input', name, signature.inputs);
     if (given.has(name)) throw invalidInput(path, `input ${JSON.stringify(name)} is given twice`);
-    given.set(name, decodeTensor(spec, input as { [key: string]: JsonValue }, path));
+    const tensor = decodeTensor(spec, input as { [key: string]: JsonValue }, path);
+    bytes += tensor.data.byteLength;
+    if (bytes > maxBytes) {
+      throw invalidInput('/inputs', `these tensors take more than ${maxBytes} bytes (limit inputBytes)`);
+    }
+    given.set(name, tensor);
   }
   return given;
 }
@@ -142,12 +158,22 @@ export interface InferResponse {
   readonly wanted?: readonly string[] | undefined;
 }
 
-/** The answer's JSON text; data are flat. Throws MODEL_FAILED where BYTES aren't UTF-8. */
-export function inferResponseJson(response: InferResponse): string {
+/** The answer's JSON text; data are flat. Throws MODEL_FAILED where BYTES aren't UTF-8, and TOO_LARGE. */
+export function inferResponseJson(
+  response: InferResponse,
+  limits: { readonly answerBytes: number } = DEFAULT_LIMITS,
+): string {
   const { signature, outputs, id } = response;
   const specs = new Map(signature.outputs.map((output) => [output.name, output]));
   const chosen = response.wanted?.map((name) => find(outputs, name)) ?? outputs;
-  const tensors = chosen.map((tensor) => tensorJson(tensor, specs.get(tensor.name)));
+  let left = limits.answerBytes;
+  const tensors = chosen.map((tensor) => {
+    const limit = answerLimit(tensor, limits.answerBytes);
+    const json = tensorJson(tensor, specs.get(tensor.name), limit);
+    left -= json.length;
+    if (left < 0) throw limit.error();
+    return json;
+  });
   const head = `"model_name":${JSON.stringify(response.modelName)},"model_version":${JSON.stringify(response.modelVersion)}`;
   return `{${head}${id === undefined ? '' : `,"id":${JSON.stringify(id)}`},"outputs":[${tensors.join(',')}]}`;
 }
@@ -159,12 +185,15 @@ function find(outputs: readonly NamedTensor[], name: string): NamedTensor {
   return found;
 }
 
-function tensorJson(tensor: NamedTensor, spec: OutputSpec | undefined): string {
+function tensorJson(tensor: NamedTensor, spec: OutputSpec | undefined, limit: AnswerLimit): string {
   const { name, datatype, shape } = tensor;
   const count = shape.reduce((product, dimension) => product * dimension, 1);
   const text = elementText(tensor, name);
   let data = '';
-  for (let index = 0; index < count; index++) data += index === 0 ? text(0) : `,${text(index)}`;
+  for (let index = 0; index < count; index++) {
+    data += index === 0 ? text(0) : `,${text(index)}`;
+    if (data.length > limit.maxBytes) throw limit.error();
+  }
   const labels = spec === undefined ? undefined : labelParameters(spec);
   const parameters = labels === undefined ? '' : `"parameters":${JSON.stringify(labels)},`;
   return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}],${parameters}"data":[${data}]}`;

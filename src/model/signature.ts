@@ -65,3 +65,14 @@ export interface Tensor {
 export interface NamedTensor extends Tensor {
   readonly name: string;
 }
+
+/** Product of the dimensions; undefined when it isn't an exact integer. */
+export function elementCount(shape: readonly number[]): number | undefined {
+  if (shape.includes(0)) return 0;
+  let count = 1;
+  for (const dimension of shape) {
+    count *= dimension;
+    if (!Number.isSafeInteger(count)) return undefined;
+  }
+  return count;
+}

@@ -1,7 +1,8 @@
 import { ShoalError } from '../core/errors.ts';
+import type { AnswerLimit } from './answer-limit.ts';
 import { type Elements, elementBytes, layElements, newElements, PUT, TAKES } from './elements.ts';
 import { describeJson, jsonNumber, type JsonValue, pointer } from './json.ts';
-import type { Datatype, Tensor } from './signature.ts';
+import { type Datatype, elementCount, type Tensor } from './signature.ts';
 
 /** INVALID_INPUT at one place of the request. */
 export function invalidInput(path: string, message: string): ShoalError {
@@ -10,17 +11,6 @@ export function invalidInput(path: string, message: string): ShoalError {
 
 export function wrongElement(path: string, datatype: Datatype, value: JsonValue | undefined): ShoalError {
   return invalidInput(path, `expected ${TAKES[datatype]} (${datatype}), got ${describeJson(value)}`);
-}
-
-/** Product of the dimensions; undefined when it isn't an exact integer. */
-export function elementCount(shape: readonly number[]): number | undefined {
-  if (shape.includes(0)) return 0;
-  let count = 1;
-  for (const dimension of shape) {
-    count *= dimension;
-    if (!Number.isSafeInteger(count)) return undefined;
-  }
-  return count;
 }
 
 /**
@@ -119,14 +109,21 @@ export function elementText(tensor: Tensor, name: string): ElementText {
 }
 
 /** Nested lists of the elements from `start`, shaped by the dimensions from `axis` on. */
-export function nestedText(text: ElementText, shape: readonly number[], axis: number, start: number): string {
+export function nestedText(
+  text: ElementText,
+  shape: readonly number[],
+  axis: number,
+  start: number,
+  limit: AnswerLimit,
+): string {
   if (axis === shape.length) return text(start);
   const size = shape[axis] as number;
   const step = elementCount(shape.slice(axis + 1)) ?? 0;
   let json = '[';
   for (let index = 0; index < size; index++) {
     if (index > 0) json += ',';
-    json += nestedText(text, shape, axis + 1, start + index * step);
+    json += nestedText(text, shape, axis + 1, start + index * step, limit);
+    if (json.length > limit.maxBytes) throw limit.error();
   }
   return `${json}]`;
 }

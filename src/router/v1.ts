@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant } from '../core/ids.ts';
+import type { Limits } from '../core/limits.ts';
 import { encodeInstances } from '../model/instances.ts';
 import { describeJson, type JsonValue } from '../model/json.ts';
 import { predictionsJson } from '../model/predictions.ts';
@@ -22,6 +24,17 @@ interface Done {
   readonly prediction: Prediction;
   readonly predictionsJson: string;
 }
+
+interface WantedModel {
+  readonly model: string;
+  readonly version?: string;
+}
+
+/** What is left of a request's bytes, which all of its models share. */
+type BytesLeft = { -readonly [K in 'inputBytes' | 'answerBytes']: Limits[K] };
+
+/** Models of one request under way at once: each holds tensors. */
+const MODELS_AT_ONCE = 4;
 
 /** Instances are checked against the model's signature, which no fixed schema can do. */
 const uncheckedBody = { validatorCompiler: () => () => true };
@@ -54,7 +67,8 @@ async function predictOne(
   const { instances } = bodyOf(request);
   const caller = new Caller();
   watchCaller(reply, caller);
-  const { resolved, prediction, predictionsJson } = await run(deps, target, instances, options, caller);
+  const left = { ...deps.limits };
+  const { resolved, prediction, predictionsJson } = await run(deps, target, instances, options, caller, left);
   predictionHeaders(reply, resolved, prediction);
   const { version } = resolved.version;
   return sendJson(
@@ -69,12 +83,17 @@ async function run(
   instances: unknown,
   { deadlineAtMs }: RequestOptions,
   caller: Caller,
+  left: BytesLeft,
 ): Promise<Done> {
   const resolved = resolve(deps, target);
   const { spec } = resolved.version;
-  const { tensors, rows, partRows } = encodeInstances(spec, instances, deps.limits);
+  const { inputBytes } = left;
+  const { tensors, rows, partRows } = encodeInstances(spec, instances, { ...deps.limits, inputBytes });
+  for (const { data } of tensors) left.inputBytes -= data.byteLength;
   const prediction = await predict(deps, resolved, { tensors, partRows, deadlineAtMs }, caller);
-  return { resolved, prediction, predictionsJson: predictionsJson(spec, prediction.outputs, rows) };
+  const json = predictionsJson(spec, prediction.outputs, rows, left);
+  left.answerBytes -= json.length;
+  return { resolved, prediction, predictionsJson: json };
 }
 
 /** Several models on the same instances; each succeeds or fails for itself. */
@@ -99,19 +118,36 @@ async function predictMany(
     for (const caller of callers) caller.leave();
   };
   watchCaller(reply, all);
-  const results = await Promise.all(
-    wanted.map(async ({ model, version }, index) => {
-      const target = { tenant, model, version, routingKey: options.routingKey };
-      try {
-        const done = await run(deps, target, instances, options, callers[index] as Caller);
-        const name = `"model":"${model}","version":"${done.resolved.version.version}"`;
-        return `{${name},"predictions":${done.predictionsJson}}`;
-      } catch (error) {
-        return failureJson(error, request, model, version);
-      }
-    }),
-  );
+  const left = { ...deps.limits };
+  const runModel = async ({ model, version }: WantedModel, index: number): Promise<string> => {
+    const target = { tenant, model, version, routingKey: options.routingKey };
+    try {
+      const done = await run(deps, target, instances, options, callers[index] as Caller, left);
+      const name = `"model":"${model}","version":"${done.resolved.version.version}"`;
+      return `{${name},"predictions":${done.predictionsJson}}`;
+    } catch (error) {
+      return failureJson(error, request, model, version);
+    }
+  };
+  const results = await fewAtOnce(wanted, runModel);
   return sendJson(reply, `{"results":[${results.join(',')}],"requestId":${JSON.stringify(request.id)}}`);
+}
+
+/** Other requests get their turn between two models. */
+async function fewAtOnce<T, R>(
+  items: readonly T[],
+  act: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const entries = items.entries();
+  const takeNext = async (): Promise<void> => {
+    for (const [index, item] of entries) {
+      if (index > 0) await setImmediate();
+      results[index] = await act(item, index);
+    }
+  };
+  await Promise.all(Array.from({ length: MODELS_AT_ONCE }, takeNext));
+  return results;
 }
 
 function failureJson(
@@ -132,7 +168,7 @@ function failureJson(
   });
 }
 
-function wantedModels(models: JsonValue | undefined, most: number): { model: string; version?: string }[] {
+function wantedModels(models: JsonValue | undefined, most: number): WantedModel[] {
   if (!Array.isArray(models) || models.length === 0 || models.length > most) {
     const came = Array.isArray(models) ? `${models.length}` : describeJson(models);
     throw new ShoalError('INVALID_REQUEST', `/models: expected a list of 1 to ${most} models, got ${came}`);

@@ -88,7 +88,7 @@ async function infer(deps: RouterDeps, request: FastifyRequest, reply: FastifyRe
   const { name, ...named } = namedModel(request);
   const resolved = resolve(deps, { ...named, routingKey });
   const { signature } = resolved.version.spec;
-  const decoded = decodeInferRequest(signature, (request.body ?? null) as JsonValue);
+  const decoded = decodeInferRequest(signature, (request.body ?? null) as JsonValue, deps.limits);
   const caller = new Caller();
   watchCaller(reply, caller);
   const encoded = { tensors: decoded.tensors, partRows: 0, deadlineAtMs };
@@ -96,14 +96,17 @@ async function infer(deps: RouterDeps, request: FastifyRequest, reply: FastifyRe
   predictionHeaders(reply, resolved, prediction);
   return sendJson(
     reply,
-    inferResponseJson({
-      modelName: name,
-      modelVersion: resolved.version.version,
-      id: decoded.id,
-      signature,
-      outputs: prediction.outputs,
-      wanted: decoded.outputs,
-    }),
+    inferResponseJson(
+      {
+        modelName: name,
+        modelVersion: resolved.version.version,
+        id: decoded.id,
+        signature,
+        outputs: prediction.outputs,
+        wanted: decoded.outputs,
+      },
+      deps.limits,
+    ),
   );
 }
 

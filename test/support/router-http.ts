@@ -1,4 +1,5 @@
 import { Client } from 'undici';
+import type { Limits } from '../../src/core/limits.ts';
 import type { RequestFrame } from '../../src/wire/frames.ts';
 import { type FakeAnswer, startFakeWorker, sumRows } from './fake-worker.ts';
 import { startRouterApp } from './router-app.ts';
@@ -35,7 +36,7 @@ export interface Levers {
  * A router over one fake worker `w1` that sums rows, with models acme/churn, acme/v1.2.3-x, acme/idle (no
  * traffic), acme/split (stable 1, canary 2 of 20 %, shadow 3 of 10 %) and default/plain (version 7).
  */
-export async function startRouterHttp() {
+export async function startRouterHttp(limits: Partial<Limits> = {}) {
   const levers: Levers = { point: 0.5, onRequest: sumRows };
   const worker = await startFakeWorker({
     id: 'w1',
@@ -50,7 +51,7 @@ export async function startRouterHttp() {
       },
     }),
   });
-  const app = await startRouterApp([worker.member], { random: () => levers.point });
+  const app = await startRouterApp([worker.member], { random: () => levers.point, limits });
   const client = new Client(app.origin);
   const traffic = {
     stable: '1',

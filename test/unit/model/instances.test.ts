@@ -261,6 +261,19 @@ describe('the list itself', () => {
       message: /limit inputBytes/,
     });
   });
+  test('all inputs of a request share one limit, and texts count as long as they are', () => {
+    const limits = { instances: 10, inputBytes: 32 };
+    const takes48 = { code: 'INVALID_INPUT', message: /take 48 bytes as tensors, more than 32/ };
+    const defaults = { a: 'x'.repeat(20), b: 'y'.repeat(20), c: 1, d: 2 };
+    for (const served of [
+      spec(
+        ['c', 'd', 'a'].map((name) => [name, name === 'a' ? 'BYTES' : 'FP64', [-1]]),
+        { defaults: { ...defaults, a: 'x'.repeat(28) } },
+      ),
+      spec([['t', 'BYTES', [-1, 2]]], { features: ['a', 'b'], defaults }),
+    ])
+      assert.throws(() => encodeInstances(served, [{}], limits), takes48);
+  });
 });
 
 test('whatever the instances, they are taken or refused as INVALID_INPUT', () => {

@@ -25,6 +25,33 @@ function refuses(body: JsonValue, code: string, message: RegExp): void {
   assert.throws(() => decodeInferRequest(signature, body), { code, message });
 }
 
+test('tensors and answers stay within their limits', () => {
+  const body = { inputs: [x, n] };
+  decodeInferRequest(signature, body, { inputBytes: 24 });
+  assert.throws(() => decodeInferRequest(signature, body, { inputBytes: 23 }), {
+    code: 'INVALID_INPUT',
+    message: /more than 23 bytes \(limit inputBytes\)/,
+  });
+  const answer = (elements: number, datatype: 'UINT8' | 'BYTES', data: Uint8Array) =>
+    inferResponseJson(
+      {
+        modelName: 'm',
+        modelVersion: '1',
+        signature,
+        outputs: [{ name: 'y', datatype, shape: [elements], data }],
+      },
+      { answerBytes: 100 },
+    );
+  answer(20, 'UINT8', new Uint8Array(20));
+  const refused = {
+    code: 'TOO_LARGE',
+    message: /output "y" \(.* elements\).*100 bytes \(limit answerBytes\)/,
+  };
+  assert.throws(() => answer(51, 'UINT8', new Uint8Array(51)), refused);
+  assert.throws(() => answer(40, 'UINT8', new Uint8Array(40).fill(200)), refused);
+  assert.throws(() => answer(1, 'BYTES', new Uint8Array(300)), refused);
+});
+
 describe('infer requests', () => {
   test('are read in the signature order, flat or nested, unknown fields ignored', () => {
     const flat = decodeInferRequest(signature, {

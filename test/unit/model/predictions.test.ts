@@ -124,3 +124,32 @@ describe('golden rows', () => {
     assert.equal(comparePredictions([{ toString: 1 }], [{}])?.path, '/0/toString');
   });
 });
+
+test('an answer stays within answerBytes: refused before its text is made, or while it grows', () => {
+  const whole = tensor(
+    'w',
+    'FP32',
+    [5],
+    Array.from({ length: 5 }, () => 0.5),
+  );
+  const limits = { answerBytes: 100 };
+  const served = spec([{ name: 'w' }, { name: 'r', shape: [-1, 40] }]);
+  assert.ok(predictionsJson(served, [whole], 3, limits).length <= 100);
+  const refused = (outputs: NamedTensor[], rows: number, message: RegExp): void =>
+    assert.throws(() => predictionsJson(served, outputs, rows, limits), { code: 'TOO_LARGE', message });
+  refused(
+    [whole],
+    4,
+    /output "w" \(5 elements, with each of 4 rows\).*longer than 100 bytes \(limit answerBytes\)/,
+  );
+  // Its text would be 80 GB: far beyond what a string can hold.
+  const zeros = {
+    name: 'w',
+    datatype: 'UINT8' as const,
+    shape: [10_000_000],
+    data: new Uint8Array(10_000_000),
+  };
+  refused([zeros], 4_000, /10000000 elements, with each of 4000 rows/);
+  const long = Array.from({ length: 40 }, () => 0.123456);
+  refused([tensor('r', 'FP32', [1, 40], long)], 1, /output "r" \(40 elements\)/);
+});

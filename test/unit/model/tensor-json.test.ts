@@ -6,10 +6,12 @@ import type { Datatype } from '../../../src/model/signature.ts';
 import { elementText, encodeTensor, floatText, nestedText } from '../../../src/model/tensor-json.ts';
 import { nestTensor } from '../../support/cases.ts';
 
+const UNLIMITED = { maxBytes: Infinity, error: () => assert.fail('no limit') };
+
 function roundTrip(datatype: Datatype, values: JsonValue[]): JsonValue {
   const shape = [values.length];
   const data = encodeTensor(datatype, shape, values, '/data');
-  const text = nestedText(elementText({ datatype, shape, data }, 'y'), shape, 0, 0);
+  const text = nestedText(elementText({ datatype, shape, data }, 'y'), shape, 0, 0, UNLIMITED);
   return parseJson(Buffer.from(text), { depth: 4 });
 }
 
@@ -167,7 +169,13 @@ describe('shapes', () => {
     );
     assert.deepEqual(encodeTensor('INT32', [2, 3], [1, 2, 3, 4, 5, 6], ''), nested);
     assert.equal(
-      nestedText(elementText({ datatype: 'INT32', shape: [2, 3], data: nested }, 'y'), [2, 3], 0, 0),
+      nestedText(
+        elementText({ datatype: 'INT32', shape: [2, 3], data: nested }, 'y'),
+        [2, 3],
+        0,
+        0,
+        UNLIMITED,
+      ),
       '[[1,2,3],[4,5,6]]',
     );
   });
