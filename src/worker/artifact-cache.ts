@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Digest, isDigest } from '../core/ids.ts';
-import type { ArtifactSource } from './residency.ts';
+import type { ArtifactSource } from './artifact-source.ts';
 
 interface CacheEvents {
   /** A file did not hold what its name says; it was deleted and is fetched again. */

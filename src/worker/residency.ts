@@ -1,15 +1,11 @@
 import { ShoalError } from '../core/errors.ts';
+import { FairQueue } from '../core/fair-queue.ts';
 import type { Digest } from '../core/ids.ts';
-import { decideLoad } from '../core/residency-policy.ts';
+import { decideLoad, type ResidencyAction } from '../core/residency-policy.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
+import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
 import type { LanePlacement, Placed } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
-
-/** Where prepared artifacts come from: the disk cache, or a store on the same disk. */
-export interface ArtifactSource {
-  /** Verified against the digest; undefined when it isn't there. */
-  read(digest: Digest): Promise<Buffer | undefined>;
-}
 
 /** A resident model that stays until `Residency.release`. */
 export interface Lease {
@@ -30,11 +26,11 @@ interface Entry {
   readonly tenant: string;
   readonly digest: Digest;
   readonly residentBytes: number;
+  readonly arrivedMs: number;
   readonly waiters: Set<Waiter>;
   state: 'waiting' | 'loading' | 'resident' | 'leaving';
   leases: number;
   placed: Placed | undefined;
-  timer: NodeJS.Timeout | undefined;
 }
 
 type ResidentEntry = Entry & { placed: Placed };
@@ -59,8 +55,14 @@ export class Residency {
   readonly #entries = new Map<ModelKey, Entry>();
   /** Resident and without a lease, least recently used first. */
   readonly #idle = new Map<ModelKey, ResidentEntry>();
-  /** Cold models in line for memory, first come first served, so that a large one isn't starved by small ones. */
-  readonly #line = new Set<Entry>();
+  /**
+   * Cold models in line for memory and a load slot. Tenants take turns; the head is never passed by, so that a
+   * large model isn't starved by small ones.
+   */
+  readonly #line = new FairQueue<Entry>();
+  /** Since when the head of the line has found no memory and nothing was begun. */
+  #shortSinceMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #usedBytes = 0;
   #leavingBytes = 0;
   #loading = 0;
@@ -135,23 +137,15 @@ export class Residency {
       tenant,
       digest,
       residentBytes,
+      arrivedMs: this.#options.clock(),
       waiters: new Set(),
       state: 'waiting',
       leases: 0,
       placed: undefined,
-      timer: undefined,
     };
     // A model on its way out under the same key has its own entry; it only loses its place in the table.
     this.#entries.set(key, entry);
-    this.#line.add(entry);
-    const { memoryWaitMs } = this.#options;
-    entry.timer = setTimeout(() => {
-      this.#fail(
-        entry,
-        new ShoalError('OVERLOADED', `no room to load the model within ${memoryWaitMs} ms: ${this.#why()}`),
-      );
-      this.#step();
-    }, memoryWaitMs);
+    this.#line.push(tenant, entry);
     return entry;
   }
 
@@ -162,9 +156,12 @@ export class Residency {
 
   /** Serves the line from its head until something has to be waited for. */
   #step(): void {
-    const { budgetBytes, concurrentLoads, metrics } = this.#options;
-    for (const entry of this.#line) {
-      if (this.#loading >= concurrentLoads) return;
+    const { budgetBytes, concurrentLoads } = this.#options;
+    for (let entry = this.#line.peek(); entry !== undefined; entry = this.#line.peek()) {
+      if (this.#loading >= concurrentLoads) {
+        this.#shortSinceMs = undefined;
+        return;
+      }
       const decision = decideLoad({
         budgetBytes,
         neededBytes: entry.residentBytes,
@@ -172,22 +169,34 @@ export class Residency {
         leavingBytes: this.#leavingBytes,
         idle: this.#idle.values(),
       });
-      if (decision.action === 'wait') return;
-      if (decision.action === 'refuse') this.#fail(entry, new ShoalError('OVERLOADED', decision.reason));
+      // Another worker has no larger budget: NO_WORKER isn't tried elsewhere, as OVERLOADED would be.
+      if (decision.action === 'refuse') this.#fail(entry, new ShoalError('NO_WORKER', decision.reason));
       else if (decision.action === 'load') this.#begin(entry);
-      else {
-        for (const key of decision.keys) {
-          metrics.evictions.inc({ reason: decision.reason });
-          void this.#evict(this.#idle.get(key) as ResidentEntry);
-        }
-        return;
-      }
+      else if (decision.action === 'evict') return this.#evictAll(decision);
+      else if (!this.#hasWaited(entry)) return;
     }
   }
 
+  /** Fails the head of the line when it has had no memory for `memoryWaitMs`; else `#step` comes back by then. */
+  #hasWaited(head: Entry): boolean {
+    const { clock, memoryWaitMs } = this.#options;
+    const nowMs = clock();
+    this.#shortSinceMs ??= nowMs;
+    const leftMs = Math.max(head.arrivedMs, this.#shortSinceMs) + memoryWaitMs - nowMs;
+    clearTimeout(this.#timer);
+    if (leftMs > 0) {
+      this.#timer = setTimeout(() => this.#step(), leftMs);
+      return false;
+    }
+    const message = `no room to load the model within ${memoryWaitMs} ms: ${this.#why()}`;
+    this.#fail(head, new ShoalError('OVERLOADED', message));
+    return true;
+  }
+
   #begin(entry: Entry): void {
-    clearTimeout(entry.timer);
-    this.#line.delete(entry);
+    clearTimeout(this.#timer);
+    this.#shortSinceMs = undefined;
+    this.#line.shift();
     entry.state = 'loading';
     this.#loading++;
     this.#count(entry.residentBytes);
@@ -242,6 +251,13 @@ export class Residency {
     this.#step();
   }
 
+  #evictAll({ keys, reason }: ResidencyAction & { action: 'evict' }): void {
+    for (const key of keys) {
+      this.#options.metrics.evictions.inc({ reason });
+      void this.#evict(this.#idle.get(key) as ResidentEntry);
+    }
+  }
+
   async #evict(entry: ResidentEntry): Promise<void> {
     const { lanes, metrics } = this.#options;
     this.#idle.delete(entry.key);
@@ -265,8 +281,7 @@ export class Residency {
   }
 
   #forget(entry: Entry): void {
-    clearTimeout(entry.timer);
-    this.#line.delete(entry);
+    this.#line.delete(entry.tenant, entry);
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 
@@ -280,11 +295,4 @@ export class Residency {
     this.#usedBytes += bytes;
     this.#options.metrics.residentBytes.set(this.#usedBytes);
   }
-}
-
-/** Small files share a pool's buffer, which must not be transferred; large ones are alone in theirs. */
-function ownBuffer(bytes: Buffer): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = bytes;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) return new Uint8Array(buffer);
-  return Uint8Array.from(bytes);
 }

@@ -3,10 +3,11 @@ import { Gauge, Registry } from 'prom-client';
 import type { WorkerState } from '../wire/control.ts';
 import type { WorkerProcessConfig } from '../wire/worker-process.ts';
 import { ArtifactCache } from './artifact-cache.ts';
+import type { ArtifactSource } from './artifact-source.ts';
 import { Host } from './host.ts';
 import { Lanes } from './lanes.ts';
 import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
-import { type ArtifactSource, Residency } from './residency.ts';
+import { Residency } from './residency.ts';
 import { WorkerServer } from './server.ts';
 
 export interface WorkerOptions {

@@ -19,13 +19,13 @@ function world(settings: { memoryWaitMs?: number; concurrentLoads?: number } = {
     lanes,
     artifacts: { read: (digest: Digest) => Promise.resolve(Buffer.from(digest)) },
     metrics: makeWorkerMetrics(new Registry()),
-    clock: () => 0,
+    clock: () => performance.now(),
   });
   return { lanes, residency };
 }
 
-function keyOf(number: number): string {
-  return `acme/m${number}/1@sha256:${number.toString(16).padStart(64, '0')}`;
+function keyOf(number: number, tenant = 'acme'): string {
+  return `${tenant}/m${number}/1@sha256:${number.toString(16).padStart(64, '0')}`;
 }
 
 /** Every promise that can settle by itself has done so. */
@@ -149,4 +149,65 @@ test('no more loads are under way than allowed', async () => {
   await quiet();
   assert.deepEqual(done, [1]);
   assert.equal(lanes.loading().length, 2);
+});
+
+test('waiting for a load slot is no shortage of memory', async () => {
+  const { lanes, residency } = world({ concurrentLoads: 1, memoryWaitMs: 5 });
+  const loaded: number[] = [];
+  for (const model of [1, 2])
+    residency.load(keyOf(model), 10, { loaded: () => loaded.push(model), failed: assert.fail });
+  await quiet();
+  // The wait for memory would be over long ago.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  lanes.finish(0);
+  await quiet();
+  lanes.finish(0);
+  await quiet();
+  assert.deepEqual(loaded, [1, 2]);
+});
+
+test('everyone in line fails once there has been no memory for the wait, and not one wait after the other', async () => {
+  const { lanes, residency } = world({ memoryWaitMs: 50 });
+  const loaded = new Promise<Lease>((resolve) => {
+    residency.load(keyOf(0), 100, { loaded: resolve, failed: assert.fail });
+  });
+  await quiet();
+  lanes.finish(0);
+  await loaded;
+  const failed: Promise<ShoalError>[] = [];
+  for (let model = 1; model <= 100; model++) {
+    const { promise, resolve } = Promise.withResolvers<ShoalError>();
+    residency.load(keyOf(model), 10, { loaded: () => assert.fail(), failed: resolve });
+    failed.push(promise);
+  }
+  await failed[0];
+  const errors = await Promise.race([Promise.all(failed), quiet()]);
+  assert.deepEqual(new Set(errors?.map(({ code }) => code)), new Set(['OVERLOADED']));
+});
+
+test('tenants take turns: one with many cold models does not keep another waiting', async () => {
+  const { lanes, residency } = world({ concurrentLoads: 1 });
+  const order: string[] = [];
+  const want = (tenant: string, model: number): void =>
+    residency.load(keyOf(model, tenant), 1, {
+      loaded: ({ key }) => order.push(key.slice(0, key.indexOf('/1@'))),
+      failed: assert.fail,
+    });
+  for (let model = 0; model < 30; model++) want('busy', model);
+  want('quiet', 0);
+  for (let load = 0; load < 3; load++) {
+    await quiet();
+    lanes.finish(0);
+  }
+  await quiet();
+  assert.deepEqual(order, ['busy/m0', 'quiet/m0', 'busy/m1']);
+});
+
+test('a model larger than the whole budget is no matter of waiting', async () => {
+  const { residency } = world();
+  const error = await new Promise<ShoalError>((resolve) => {
+    residency.load(keyOf(1), 101, { loaded: () => assert.fail(), failed: resolve });
+  });
+  assert.equal(error.code, 'NO_WORKER');
+  assert.match(error.message, /needs 101 bytes, the worker's whole budget is 100 bytes/);
 });
