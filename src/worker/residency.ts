@@ -169,8 +169,9 @@ export class Residency {
         leavingBytes: this.#leavingBytes,
         idle: this.#idle.values(),
       });
-      // Another worker has no larger budget: NO_WORKER isn't tried elsewhere, as OVERLOADED would be.
-      if (decision.action === 'refuse') this.#fail(entry, new ShoalError('NO_WORKER', decision.reason));
+      // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
+      if (decision.action === 'refuse')
+        this.#fail(entry, new ShoalError('UNSUPPORTED_ARTIFACT', decision.reason));
       else if (decision.action === 'load') this.#begin(entry);
       else if (decision.action === 'evict') return this.#evictAll(decision);
       else if (!this.#hasWaited(entry)) return;

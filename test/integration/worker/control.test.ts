@@ -113,7 +113,7 @@ test('state, metrics and warming answer; what they cannot take is refused', asyn
   assert.equal((await warm({ key: other, residentBytes: 1 })).status, 503);
   assert.equal((await warm({ key, residentBytes: 10 ** 15, extra: 1 })).status, 200);
   const tooBig = await warm({ key: other, residentBytes: 10 ** 15 });
-  assert.equal(tooBig.status, 503);
+  assert.equal(tooBig.status, 422);
   assert.match(await tooBig.text(), /needs 1000000000000000 bytes, the worker's whole budget is/);
   assert.equal((await warm('{')).status, 400);
   assert.equal((await warm('x'.repeat(70_000))).status, 413);

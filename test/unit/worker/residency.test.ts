@@ -208,6 +208,6 @@ test('a model larger than the whole budget is no matter of waiting', async () =>
   const error = await new Promise<ShoalError>((resolve) => {
     residency.load(keyOf(1), 101, { loaded: () => assert.fail(), failed: resolve });
   });
-  assert.equal(error.code, 'NO_WORKER');
+  assert.equal(error.code, 'UNSUPPORTED_ARTIFACT');
   assert.match(error.message, /needs 101 bytes, the worker's whole budget is 100 bytes/);
 });
