@@ -11,6 +11,8 @@ import { startWorker, type Worker } from './worker.ts';
 process.on('disconnect', dieNow);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
+// The parent may have died while the modules were being loaded: nobody was listening then.
+if (!process.connected) dieNow();
 
 /** Resolves to undefined when it could not start; parent and log know why then. */
 let worker: Promise<Worker | undefined> | undefined;

@@ -85,6 +85,16 @@ test('kill -9 of the parent leaves no worker, even with a lane stuck in native c
   await client.close();
 });
 
+test('a worker whose parent dies before it has loaded its modules is gone as well', async () => {
+  const child = fork(new URL('../../../src/worker/process.ts', import.meta.url), {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  const exited = once(child, 'exit');
+  await once(child, 'spawn');
+  child.disconnect();
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+});
+
 test('a lane whose thread dies takes the process with it, to be started anew', async (t) => {
   const worker = await startTestWorker({}, ['--max-old-space-size=48']);
   t.after(() => worker.dispose());
