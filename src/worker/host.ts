@@ -134,8 +134,9 @@ export class Host implements JobOwner {
   #refusal(): ShoalError | undefined {
     const { limits } = this.#options;
     if (this.#draining) return new ShoalError('SHUTTING_DOWN', 'the worker is stopping');
-    if (this.#requests <= limits.workerQueueRequests && this.#bytes <= limits.workerQueueBytes)
-      return undefined;
+    // One request always fits, however large: the body limit has let it in.
+    const fits = this.#bytes <= limits.workerQueueBytes || this.#requests === 1;
+    if (fits && this.#requests <= limits.workerQueueRequests) return undefined;
     this.#metrics.refused.inc();
     return new ShoalError(
       'OVERLOADED',

@@ -53,3 +53,18 @@ test('a full queue answers OVERLOADED and when to come back', async (t) => {
   }
   await client.close();
 });
+
+test('a request larger than the queue is run when it is alone', async (t) => {
+  const worker = await startTestWorker({ limits: { workerQueueBytes: 8 } });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const key = await worker.add('stock-quantile');
+  const tensors = feedsOf(caseOf('stock-quantile'));
+  outputsOf(await client.ask({ key, tensors }));
+  const two = await Promise.all([client.ask({ key, tensors }), client.ask({ key, tensors })]);
+  assert.deepEqual(
+    two.map(({ result }) => (result.ok ? 'ok' : result.code)),
+    ['ok', 'OVERLOADED'],
+  );
+  await client.close();
+});
