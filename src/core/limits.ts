@@ -21,6 +21,8 @@ export const DEFAULT_LIMITS = {
   /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
+  /** How long a worker may owe answers without giving any before a router drops its connection. */
+  workerSilenceMs: 30_000,
   /** Frames that a router gathers into one write to a worker. */
   framesPerWrite: 4_096,
   /** Runs that a worker gathers into one message to a lane. */

@@ -47,13 +47,13 @@ export async function dispatch(
   const tried = new Set<WorkerClient>();
   let deaths = 0;
   let last: ShoalError | undefined;
-  for (let attempt = 0; ; attempt++) {
+  for (;;) {
     const client =
       nextClient(deps, orderNow(), tried) ??
       (last === undefined ? await waitForClient(deps, orderNow, request, caller) : undefined);
     if (client === undefined) throw last ?? noWorker(orderNow());
     tried.add(client);
-    const outcome = await client.send(request, attempt, caller);
+    const outcome = await client.send(request, caller);
     const id = client.member.id;
     if (outcome.kind === 'answer' && outcome.frame.result.ok) {
       return { worker: id, frame: outcome.frame, section: outcome.frame.result.section };
@@ -137,6 +137,10 @@ function judge(outcome: Outcome, worker: string): Judgement {
           reason: 'lost',
         }
       : { error: new ShoalError('NO_WORKER', `worker ${worker} went away`), reason: 'not_sent' };
+  }
+  if (outcome.kind === 'too_large') {
+    const message = `the request takes ${outcome.bytes} bytes on its way to a worker, at most ${outcome.maxBytes} are allowed (limits inputBytes, workerQueueBytes)`;
+    return { error: new ShoalError('TOO_LARGE', message) };
   }
   if (outcome.kind === 'full') {
     const message = `worker ${worker} has as many requests under way as it may`;

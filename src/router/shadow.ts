@@ -60,7 +60,7 @@ export class Shadow {
   async #send(client: NonNullable<ReturnType<Fleet['client']>>, request: WorkerRequest): Promise<void> {
     const { metrics, logger } = this.#deps;
     this.#underWay++;
-    const outcome = await client.send(request, 0, new Caller());
+    const outcome = await client.send(request, new Caller());
     this.#underWay--;
     const isAnswered = outcome.kind === 'answer' && outcome.frame.result.ok;
     metrics.shadow.inc({ outcome: isAnswered ? 'sent' : 'failed' });

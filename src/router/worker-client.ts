@@ -34,6 +34,8 @@ export type Outcome =
   | { readonly kind: 'lost'; readonly sent: boolean }
   /** Too much is under way at this worker already; nothing was sent. */
   | { readonly kind: 'full' }
+  /** No worker takes a frame of this length; nothing was sent. */
+  | { readonly kind: 'too_large'; readonly bytes: number; readonly maxBytes: number }
   | { readonly kind: 'deadline' }
   /** The caller went away. */
   | { readonly kind: 'gone' };
@@ -63,9 +65,16 @@ export class WorkerClient {
   readonly #connection: FrameConnection;
   readonly #onReady: () => void;
   readonly #pending = new Map<number, Pending>();
+  #socket: Duplex | undefined;
   #batch: FrameBatch | undefined;
+  #closing = false;
   #onIdle: (() => void) | undefined;
   #pendingBytes = 0;
+  /** Handed to the socket and given up since it last had nothing to send. */
+  #abandonedBytes = 0;
+  /** How long it has owed answers, and given none, until `#owingSinceMs`; from there on while any are pending. */
+  #owedMs = 0;
+  #owingSinceMs = 0;
   #nextId = 0;
   #reportedDelayMs = 0;
   #heardAtMs = 0;
@@ -86,7 +95,7 @@ export class WorkerClient {
   }
 
   get isConnected(): boolean {
-    return this.#batch !== undefined;
+    return this.#socket?.destroyed === false;
   }
 
   get inFlight(): number {
@@ -105,7 +114,7 @@ export class WorkerClient {
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */
-  send(request: WorkerRequest, attempt: number, caller: Caller): Promise<Outcome> {
+  send(request: WorkerRequest, caller: Caller): Promise<Outcome> {
     const { limits, now } = this.#deps;
     const nowMs = now();
     const timeoutMs = Math.min(MAX_TIMEOUT_MS, Math.ceil(request.deadlineAtMs - nowMs));
@@ -116,12 +125,18 @@ export class WorkerClient {
     if (this.#pending.size >= limits.workerQueueRequests) return Promise.resolve({ kind: 'full' });
     const id = this.#freeId();
     const { key, partRows, residentBytes } = request;
-    const frame = encodeRequest({ id, key, attempt, timeoutMs, partRows, residentBytes }, request.tensors);
-    // One request always fits, however large: the body limit has let it in.
-    const isFull = this.#pending.size > 0 && this.#pendingBytes + frame.length > limits.workerQueueBytes;
+    const frame = encodeRequest({ id, key, timeoutMs, partRows, residentBytes }, request.tensors);
+    const maxBytes = maxFrameBytes(limits);
+    if (frame.length > maxBytes) {
+      return Promise.resolve({ kind: 'too_large', bytes: frame.length, maxBytes });
+    }
+    // One request always fits, whatever the limit of the queue.
+    const heldBytes = this.#heldBytes();
+    const isFull = heldBytes > 0 && heldBytes + frame.length > limits.workerQueueBytes;
     if (isFull) return Promise.resolve({ kind: 'full' });
+    if (this.#pending.size === 0) this.#owingSinceMs = nowMs;
     return new Promise((settle) => {
-      const timer = setTimeout(() => this.#cancel(id, { kind: 'deadline' }), timeoutMs);
+      const timer = setTimeout(() => this.#expire(id), timeoutMs);
       this.#pending.set(id, { frame, sentAtMs: nowMs, timer, settle });
       this.#pendingBytes += frame.length;
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });
@@ -141,7 +156,15 @@ export class WorkerClient {
 
   /** Ends the connection; what is under way is lost. */
   close(): void {
+    this.#closing = true;
     this.#connection.close();
+  }
+
+  /** What waits here: for answers, and what was given up while a worker that doesn't read kept it in the socket. */
+  #heldBytes(): number {
+    const unsentBytes = this.#socket?.writableLength ?? 0;
+    if (unsentBytes === 0) this.#abandonedBytes = 0;
+    return this.#pendingBytes + Math.min(this.#abandonedBytes, unsentBytes);
   }
 
   #freeId(): number {
@@ -152,6 +175,9 @@ export class WorkerClient {
 
   #onConnect(socket: Duplex): void {
     const { limits, metrics } = this.#deps;
+    this.#socket = socket;
+    this.#abandonedBytes = 0;
+    this.#owedMs = 0;
     this.#batch = new FrameBatch(
       socket,
       (frames) => metrics.framesPerWrite.observe(frames),
@@ -174,6 +200,8 @@ export class WorkerClient {
     const frame = decodeFrame(bytes);
     if (frame.type !== 'answer') throw new FrameError(`a worker sent a ${frame.type} frame`);
     this.#heardAtMs = this.#deps.now();
+    this.#owedMs = 0;
+    this.#owingSinceMs = this.#heardAtMs;
     this.#reportedDelayMs = frame.queueDelayUs / 1_000;
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
@@ -182,7 +210,8 @@ export class WorkerClient {
   #onDisconnect(): void {
     const batch = this.#batch;
     this.#batch = undefined;
-    this.#deps.metrics.connectionsLost.inc();
+    this.#socket = undefined;
+    if (!this.#closing) this.#deps.metrics.connectionsLost.inc();
     for (const [id, { frame }] of this.#pending) {
       this.#settle(id, { kind: 'lost', sent: batch?.remove(frame) !== true });
     }
@@ -191,8 +220,20 @@ export class WorkerClient {
   #cancel(id: number, outcome: Outcome): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
-    if (this.#batch?.remove(pending.frame) === false) this.#batch.add(encodeCancel(id));
+    if (this.#batch?.remove(pending.frame) === false) {
+      const cancel = encodeCancel(id);
+      this.#batch.add(cancel);
+      this.#abandonedBytes += pending.frame.length + cancel.length;
+    }
     this.#settle(id, outcome);
+  }
+
+  /** A worker that hangs lets one deadline after another pass; only a new connection can tell whether it lives. */
+  #expire(id: number): void {
+    const owedMs = this.#owedMs + this.#deps.now() - this.#owingSinceMs;
+    this.#cancel(id, { kind: 'deadline' });
+    if (owedMs < this.#deps.limits.workerSilenceMs) return;
+    this.#socket?.destroy(new Error(`the worker owed answers for ${Math.round(owedMs)} ms and gave none`));
   }
 
   #settle(id: number, outcome: Outcome): void {
@@ -201,6 +242,7 @@ export class WorkerClient {
     this.#pending.delete(id);
     this.#pendingBytes -= pending.frame.length;
     clearTimeout(pending.timer);
+    if (this.#pending.size === 0) this.#owedMs += this.#deps.now() - this.#owingSinceMs;
     pending.settle(outcome);
     if (this.#pending.size === 0) this.#onIdle?.();
   }

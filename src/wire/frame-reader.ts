@@ -1,4 +1,4 @@
-import { FrameError, HEAD_BYTES } from './frames.ts';
+import { FrameError } from './frames.ts';
 
 const LENGTH_BYTES = 4;
 const MIN_FRAME_BYTES = 16;
@@ -14,7 +14,7 @@ export class FrameReader {
   #neededBytes = LENGTH_BYTES;
 
   constructor(maxFrameBytes: number) {
-    this.#maxFrameBytes = maxFrameBytes + 4 * HEAD_BYTES;
+    this.#maxFrameBytes = maxFrameBytes;
   }
 
   /** Calls `onFrame` for every frame that `chunk` completes. Throws FrameError: drop the connection then. */

@@ -11,15 +11,15 @@ export const FRAME_PROTOCOL = 'shoal-frames';
 export const FRAME_PATH = '/frames';
 export const HEAD_BYTES = 32;
 
-/**
- * The longest frame that either side takes. The shortest numbers of a JSON body (`1,`) grow fourfold as FP64 or
- * INT64, and one request always fits, whatever else waits.
- */
+/** What a frame may hold besides the data of its tensors: head, key, names and shapes. */
+const BESIDE_DATA_BYTES = 1024 * 1024;
+
+/** The longest frame that either side takes: one request always fits, whatever else waits. */
 export function maxFrameBytes(limits: {
-  readonly bodyBytes: number;
+  readonly inputBytes: number;
   readonly workerQueueBytes: number;
 }): number {
-  return Math.max(4 * limits.bodyBytes, limits.workerQueueBytes);
+  return align8(Math.max(limits.inputBytes, limits.workerQueueBytes)) + BESIDE_DATA_BYTES;
 }
 
 const REQUEST = 1;
@@ -33,7 +33,7 @@ export class FrameError extends Error {
 }
 
 /**
- * 0 u32 length | 4 u8 type | 5 u8 attempt | 6 u16 key bytes | 8 u32 id | 12 u32 timeout ms | 16 u32 part rows |
+ * 0 u32 length | 4 u8 type | 5 zero | 6 u16 key bytes | 8 u32 id | 12 u32 timeout ms | 16 u32 part rows |
  * 20 u32 zero | 24 f64 resident bytes | 32 key, pad | tensor section
  */
 export interface RequestFrame {
@@ -41,8 +41,6 @@ export interface RequestFrame {
   /** Unique among the requests under way on this connection. */
   readonly id: number;
   readonly key: ModelKey;
-  /** 0 for the first try, 1 for the first retry. */
-  readonly attempt: number;
   /** What is left of the caller's deadline, counted from arrival. */
   readonly timeoutMs: number;
   /** 0: run as it is. Else the model takes exactly so many rows: run in parts, pad the last. */
@@ -97,7 +95,6 @@ export function encodeRequest(
   const frame = Buffer.alloc(sectionStart + sectionBytes(tensors));
   frame.writeUInt32LE(frame.length, 0);
   frame[4] = REQUEST;
-  frame[5] = request.attempt;
   frame.writeUInt16LE(keyLength, 6);
   frame.writeUInt32LE(request.id, 8);
   frame.writeUInt32LE(request.timeoutMs, 12);
@@ -182,7 +179,6 @@ function decodeRequest(frame: Buffer): RequestFrame {
     type: 'request',
     id: frame.readUInt32LE(8),
     key: frame.toString('latin1', HEAD_BYTES, HEAD_BYTES + keyLength),
-    attempt: frame.readUInt8(5),
     timeoutMs: frame.readUInt32LE(12),
     partRows: frame.readUInt32LE(16),
     residentBytes,

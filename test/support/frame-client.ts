@@ -61,9 +61,7 @@ export class FrameClient {
     const id = this.#nextId++;
     const { key, residentBytes = 100_000, timeoutMs = 20_000, partRows = 0 } = ask;
     const answer = new Promise<AnswerFrame>((resolve) => this.#pending.set(id, resolve));
-    this.socket.write(
-      encodeRequest({ id, key, attempt: 0, timeoutMs, partRows, residentBytes }, ask.tensors),
-    );
+    this.socket.write(encodeRequest({ id, key, timeoutMs, partRows, residentBytes }, ask.tensors));
     return { id, answer };
   }
 

@@ -97,8 +97,8 @@ describe('dispatch', () => {
       const { worker } = await send();
       assert.equal(worker, fakes[2]?.member.id);
       assert.deepEqual(
-        fakes.map(({ requests }) => requests[0]?.attempt),
-        [0, 1, 2],
+        fakes.map(({ requests }) => requests.length),
+        [1, 1, 1],
       );
     }
   });

@@ -65,7 +65,7 @@ describe('WorkerClient', () => {
     });
     const values = Array.from({ length: 200 }, (_, index) => index);
     const answers = await Promise.all(
-      values.map((value) => valueOf(client.send(request(value), 0, new Caller()))),
+      values.map((value) => valueOf(client.send(request(value), new Caller()))),
     );
     assert.deepEqual(answers, values);
     assert.equal(client.inFlight, 0);
@@ -74,7 +74,7 @@ describe('WorkerClient', () => {
   it('sends what one turn of the event loop brings as one write, and frame by frame when told to', async () => {
     for (const framesPerWrite of [DEFAULT_LIMITS.framesPerWrite, 1]) {
       const { client, parts } = await start({}, { limits: { framesPerWrite } });
-      await Promise.all(Array.from({ length: 50 }, () => client.send(request(), 0, new Caller())));
+      await Promise.all(Array.from({ length: 50 }, () => client.send(request(), new Caller())));
       const { values } = await parts.metrics.framesPerWrite.get();
       const writes = values.find(({ metricName }) => metricName?.endsWith('_count'))?.value;
       assert.equal(writes, framesPerWrite === 1 ? 50 : 1);
@@ -89,16 +89,16 @@ describe('WorkerClient', () => {
         if (asked.count > 3) answer.echo();
       },
     });
-    const sending = [1, 2, 3].map((value) => client.send(request(value), 0, new Caller()));
+    const sending = [1, 2, 3].map((value) => client.send(request(value), new Caller()));
     await asked.times(3);
     for (const socket of worker.sockets) socket.destroy();
     assert.deepEqual(
       await Promise.all(sending),
       [1, 2, 3].map(() => ({ kind: 'lost', sent: true })),
     );
-    assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'lost', sent: false });
+    assert.deepEqual(await client.send(request(), new Caller()), { kind: 'lost', sent: false });
     await connected(parts.fleet, 1);
-    assert.equal(await valueOf(client.send(request(7), 0, new Caller())), 7);
+    assert.equal(await valueOf(client.send(request(7), new Caller())), 7);
   });
 
   it('knows that what never left was not sent', async () => {
@@ -106,7 +106,7 @@ describe('WorkerClient', () => {
     const [socket] = worker.sockets;
     const closed = once(socket as Duplex, 'close');
     parts.fleet.close();
-    const sending = client.send(request(), 0, new Caller());
+    const sending = client.send(request(), new Caller());
     await closed;
     assert.deepEqual(await sending, { kind: 'lost', sent: false });
     assert.equal(worker.requests.length, 0);
@@ -114,10 +114,10 @@ describe('WorkerClient', () => {
 
   it('answers a frozen worker by the deadline, tells it to forget, and measures its silence', async () => {
     const { worker, client } = await start({ onRequest: () => undefined });
-    const late = client.send(request(1, 30), 0, new Caller());
+    const late = client.send(request(1, 30), new Caller());
     assert.deepEqual(await late, { kind: 'deadline' });
     const caller = new Caller();
-    const gone = client.send(request(), 0, caller);
+    const gone = client.send(request(), caller);
     while (worker.requests.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
     assert.ok(client.silentMs(performance.now() + 1_000) >= 1_000);
     caller.leave();
@@ -133,10 +133,10 @@ describe('WorkerClient', () => {
   it('takes a request back that has not left yet', async () => {
     const { worker, client } = await start();
     const caller = new Caller();
-    const sending = client.send(request(1), 0, caller);
+    const sending = client.send(request(1), caller);
     caller.leave();
     assert.deepEqual(await sending, { kind: 'gone' });
-    assert.equal(await valueOf(client.send(request(2), 0, new Caller())), 2);
+    assert.equal(await valueOf(client.send(request(2), new Caller())), 2);
     assert.equal(worker.requests.length, 1);
     assert.deepEqual(worker.cancelled, []);
   });
@@ -146,13 +146,59 @@ describe('WorkerClient', () => {
     const { client } = await start({ onRequest: () => undefined }, { limits });
     const kinds: string[] = [];
     const big = { ...request(), tensors: [{ ...request().tensors[0], data: new Uint8Array(1_000) }] };
-    void client.send(big as WorkerRequest, 0, new Caller()).then(() => kinds.push('settled'));
+    void client.send(big as WorkerRequest, new Caller()).then(() => kinds.push('settled'));
     assert.equal(client.inFlight, 1, 'one request always fits');
-    assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'full' });
+    assert.deepEqual(await client.send(request(), new Caller()), { kind: 'full' });
     const small = await start({ onRequest: () => undefined }, { limits: { workerQueueRequests: 3 } });
-    for (let index = 0; index < 3; index++) void small.client.send(request(), 0, new Caller());
-    assert.deepEqual(await small.client.send(request(), 0, new Caller()), { kind: 'full' });
+    for (let index = 0; index < 3; index++) void small.client.send(request(), new Caller());
+    assert.deepEqual(await small.client.send(request(), new Caller()), { kind: 'full' });
     assert.deepEqual(kinds, []);
+  });
+
+  it('refuses a frame that no worker takes, and keeps the connection', async () => {
+    const { client } = await start({}, { limits: { inputBytes: 1_000, workerQueueBytes: 1_000 } });
+    const data = new Uint8Array(2 * 1024 * 1024);
+    const large = {
+      ...request(),
+      tensors: [{ name: 'X', datatype: 'UINT8' as const, shape: [data.length], data }],
+    };
+    const outcome = await client.send(large, new Caller());
+    assert.equal(outcome.kind, 'too_large');
+    assert.equal(await valueOf(client.send(request(3), new Caller())), 3);
+  });
+
+  it('counts what a worker that does not read leaves in the socket, past its deadline too', async () => {
+    const { worker, client } = await start({}, { limits: { workerQueueBytes: 8 * 1024 * 1024 } });
+    for (const socket of worker.sockets) socket.pause();
+    const data = new Uint8Array(4 * 1024 * 1024);
+    const tensors = [{ name: 'X', datatype: 'UINT8' as const, shape: [data.length], data }];
+    const kinds: string[] = [];
+    while (kinds.length < 20 && kinds.at(-1) !== 'full') {
+      kinds.push((await client.send({ ...request(1, 20), tensors }, new Caller())).kind);
+    }
+    assert.deepEqual(new Set(kinds), new Set(['deadline', 'full']));
+  });
+
+  it('drops the connection of a worker that owes answers and gives none for too long', async () => {
+    let isHung = true;
+    const { worker, client, parts } = await start(
+      { onRequest: (_frame, answer) => isHung || answer.echo() },
+      { limits: { workerSilenceMs: 100 } },
+    );
+    const [socket] = worker.sockets;
+    const closed = once(socket as Duplex, 'close');
+    for (let sent = 0; sent < 4 && client.isConnected; sent++) {
+      assert.deepEqual(await client.send(request(1, 30), new Caller()), { kind: 'deadline' });
+    }
+    await closed;
+    isHung = false;
+    await connected(parts.fleet, 1);
+    assert.equal(await valueOf(client.send(request(4), new Caller())), 4);
+    assert.equal((await parts.metrics.connectionsLost.get()).values[0]?.value, 1);
+    parts.fleet.close();
+    await once([...worker.sockets][0] as Duplex, 'close');
+    const { values } = await parts.metrics.connectionsLost.get();
+    assert.equal(values[0]?.value, 1, 'a connection that the router ends is not lost');
   });
 
   it('drops a connection that speaks something else and fails what was in flight', async () => {
@@ -163,15 +209,17 @@ describe('WorkerClient', () => {
       Buffer.from([40, 0, 0, 0, 3, 0, 0, 0, ...Array.from({ length: 32 }, () => 255)]),
     ];
     for (const bytes of garbage) {
+      const asked = new Happening();
       const { client, parts } = await start({
-        onRequest: (frame, answer) => {
-          if (frame.attempt === 0) answer.socket.write(bytes);
+        onRequest: (_frame, answer) => {
+          asked.happen();
+          if (asked.count === 1) answer.socket.write(bytes);
           else answer.echo();
         },
       });
-      assert.deepEqual(await client.send(request(), 0, new Caller()), { kind: 'lost', sent: true });
+      assert.deepEqual(await client.send(request(), new Caller()), { kind: 'lost', sent: true });
       await connected(parts.fleet, 1);
-      assert.equal(await valueOf(client.send(request(5), 1, new Caller())), 5);
+      assert.equal(await valueOf(client.send(request(5), new Caller())), 5);
     }
   });
 
@@ -181,9 +229,9 @@ describe('WorkerClient', () => {
     socket?.pause();
     const data = new Uint8Array(8 * 1024 * 1024);
     const large = { ...request(), tensors: [{ name: 'X', datatype: 'UINT8', shape: [data.length], data }] };
-    const sending = [client.send(large as WorkerRequest, 0, new Caller())];
+    const sending = [client.send(large as WorkerRequest, new Caller())];
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-    for (let index = 0; index < 100; index++) sending.push(client.send(request(index), 0, new Caller()));
+    for (let index = 0; index < 100; index++) sending.push(client.send(request(index), new Caller()));
     socket?.resume();
     const outcomes = await Promise.all(sending);
     assert.deepEqual(
@@ -195,7 +243,7 @@ describe('WorkerClient', () => {
 
   it('reports the queue delay that the worker reported, draining with time', async () => {
     const { client } = await start({ onRequest: (_frame, answer) => answer.echo({ queueDelayUs: 40_000 }) });
-    await client.send(request(), 0, new Caller());
+    await client.send(request(), new Caller());
     const nowMs = performance.now();
     const delayMs = client.queueDelayMs(nowMs);
     assert.ok(delayMs > 0 && delayMs <= 40);
@@ -224,7 +272,7 @@ describe('WorkerClient', () => {
         asked.happen();
       },
     });
-    const sending = valueOf(client.send(request(9), 0, new Caller()));
+    const sending = valueOf(client.send(request(9), new Caller()));
     await asked.times(1);
     parts.members.remove(worker.member.id);
     assert.equal(parts.fleet.client(worker.member.id), undefined);

@@ -31,7 +31,6 @@ const request = fc.record(
   {
     id: u32,
     key: fc.stringMatching(/^[a-z0-9/._@:-]{0,300}$/),
-    attempt: fc.integer({ min: 0, max: 255 }),
     timeoutMs: u32,
     partRows: u32,
     residentBytes: fc.maxSafeNat(),
@@ -164,12 +163,15 @@ test('numbers beyond 32 bits are cut to the largest, not wrapped', () => {
 
 test('resident bytes that are no size are refused', () => {
   for (const residentBytes of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    const head = { id: 1, key: 'k', attempt: 0, timeoutMs: 1, partRows: 0, residentBytes };
+    const head = { id: 1, key: 'k', timeoutMs: 1, partRows: 0, residentBytes };
     assert.throws(() => decodeFrame(encodeRequest(head, [])), /resident bytes/);
   }
 });
 
-test('a frame has room for a whole body of short numbers', () => {
-  const bytes = maxFrameBytes({ bodyBytes: 1_000, workerQueueBytes: 10 });
-  assert.ok(bytes >= (1_000 / '1,'.length) * 8);
+test('a frame has room for all that one request may hold', () => {
+  const head = { id: 1, key: 'k'.repeat(400), timeoutMs: 1, partRows: 0, residentBytes: 1 };
+  const limits = { inputBytes: 8_001, workerQueueBytes: 10 };
+  const data = new Uint8Array(limits.inputBytes);
+  const tensor = { name: 'x'.repeat(60_000), datatype: 'BOOL' as const, shape: [data.length], data };
+  assert.ok(encodeRequest(head, [tensor]).length <= maxFrameBytes(limits));
 });
