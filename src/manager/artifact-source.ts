@@ -13,8 +13,10 @@ export interface ArtifactSource {
   readonly digest: Digest;
   readonly bytes: number;
   read(): Promise<Uint8Array>;
-  /** Durable in the store when this returns; nothing to do for what came from there. */
+  /** Durable in the store when this returns; nothing to do for what came from there and is there still. */
   store(): Promise<void>;
+  /** Lets go of what was kept for this registration, which is over. */
+  close(): Promise<void>;
 }
 
 export interface ArtifactSources {
@@ -55,19 +57,40 @@ async function found(
 }
 
 /** Bytes that the store already has. */
-export async function fromStore(digest: Digest, artifacts: ArtifactStore): Promise<ArtifactSource> {
-  const stored = await artifacts.stat(digest);
+async function fromStore(digest: Digest, artifacts: ArtifactStore): Promise<ArtifactSource> {
+  const isSound = await artifacts.holds(digest);
+  const stored = isSound ? await artifacts.stat(digest) : undefined;
   if (stored === undefined) {
-    throw invalid(`artifact ${digest} is not in the store: send its bytes, or a uri`);
+    throw invalid(`artifact ${digest} is not in the store, or not whole: send its bytes, or a uri`);
   }
+  const gone = () => invalid(`artifact ${digest} is not in the store any more`);
   return {
     ...stored,
     async read() {
       const bytes = await artifacts.read(digest);
-      if (bytes === undefined) throw invalid(`artifact ${digest} is not in the store any more`);
+      if (bytes === undefined) throw gone();
       return bytes;
     },
-    store: () => Promise.resolve(),
+    async store() {
+      if ((await artifacts.stat(digest)) === undefined) throw gone();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A streamed body: in the store only once it is admitted. */
+export async function fromStream(
+  chunks: AsyncIterable<Uint8Array>,
+  { artifacts, maxBytes }: ArtifactSources,
+): Promise<ArtifactSource> {
+  const received = await artifacts.receive(chunks, { maxBytes });
+  const { digest, bytes } = received;
+  return {
+    digest,
+    bytes,
+    read: () => received.read(),
+    store: () => received.store(),
+    close: () => received.discard(),
   };
 }
 
@@ -86,6 +109,7 @@ function fromBase64(value: JsonValue, { artifacts, maxBytes }: ArtifactSources):
     async store() {
       await artifacts.putBytes(bytes);
     },
+    close: () => Promise.resolve(),
   };
 }
 
@@ -151,6 +175,7 @@ async function fromFile(path: string, uri: string, sources: ArtifactSources): Pr
     async store() {
       await withRegularFile(path, uri, (file) => artifacts.put(chunksOf(file), { maxBytes, digest }));
     },
+    close: () => Promise.resolve(),
   };
 }
 

@@ -45,7 +45,7 @@ export function createManager(deps: ManagerDeps): Manager {
     logger,
     ...(deps.admissionProcesses === undefined ? {} : { processes: deps.admissionProcesses }),
   });
-  const versions = new Versions({ registry, warm, limits, logger, metrics });
+  const versions = new Versions({ registry, warm, logger, metrics });
   const admissions = new Admissions({ pool, artifacts, limits });
   const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };

@@ -2,11 +2,11 @@ import { ShoalError } from '../core/errors.ts';
 import { Gather } from '../core/gather.ts';
 import type { Digest } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
-import { canonicalJson } from '../model/canonical-json.ts';
 import type { ModelConfig } from '../model/config.ts';
-import type { AdmittedArtifact, Registry, VersionId, VersionRecord } from '../stores/registry/registry.ts';
+import type { AdmittedArtifact, Registry, VersionId, VersionLookup } from '../stores/registry/registry.ts';
 import type { Admissions } from './admissions.ts';
 import type { ArtifactSource } from './artifact-source.ts';
+import { configDigest } from './config-digest.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import type { Versions } from './versions.ts';
 
@@ -23,9 +23,11 @@ export interface RegisterRequest {
 
 export interface RegisterResult {
   readonly status: 'registered' | 'unchanged';
-  readonly artifact: AdmittedArtifact;
+  /** Absent when it is unchanged: the registry has it. */
+  readonly artifact?: AdmittedArtifact;
   /** Absent when nothing was committed: a dry run of a new version. */
   readonly revision?: number;
+  /** Whether the version is the stable one now. */
   readonly activated: boolean;
 }
 
@@ -42,7 +44,7 @@ const LOOKUPS = 256;
 /** The story of a registration, one or a line of many. */
 export class Registrar {
   readonly #deps: RegistrarDeps;
-  readonly #lookups: Gather<VersionId, VersionRecord | undefined>;
+  readonly #lookups: Gather<VersionId, VersionLookup>;
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
@@ -51,7 +53,7 @@ export class Registrar {
       maxWaiting: deps.limits.registryQueueCalls,
       full: (waiting: number) => new ShoalError('OVERLOADED', `${waiting} lookups are waiting already`),
     };
-    this.#lookups = new Gather(limits, (ids) => deps.registry.versions(ids));
+    this.#lookups = new Gather(limits, (ids) => deps.registry.lookUp(ids));
   }
 
   async register(request: RegisterRequest): Promise<RegisterResult> {
@@ -68,27 +70,36 @@ export class Registrar {
 
   async #register(request: RegisterRequest): Promise<RegisterResult> {
     const { id, source, config, activate, dryRun, signal } = request;
-    const [present] = await this.#lookups.add([id]);
+    const { admissions, registry } = this.#deps;
+    const [{ stable, present, refusal }] = (await this.#lookups.add([id])) as [VersionLookup];
     if (present !== undefined) {
       // Whether a version differs is known without trying the artifact, and so is that it doesn't.
-      checkEqual(present, source.digest, config);
-      if (!activate || dryRun) return unchanged(present);
-      return this.#commit(request, present.artifact);
+      checkEqual(id, present, source.digest, config);
+      if (!dryRun) await admissions.restore(source, config, present, signal);
+      const activated = stable === id.version;
+      if (activated || !activate || dryRun) {
+        return { status: 'unchanged', revision: present.revision, activated };
+      }
+      const record = await registry.version(id.tenant, id.model, id.version);
+      // Undefined: deleted a moment ago, so that it is new.
+      if (record !== undefined) return this.#commit(request, record.artifact, stable);
     }
-    const { admissions } = this.#deps;
+    if (refusal !== undefined) throw new ShoalError(refusal.code, refusal.message);
     if (dryRun) {
       const artifact = await admissions.test(source, config, signal);
       return { status: 'registered', artifact, activated: false };
     }
-    return this.#commit(request, await admissions.admit(source, config, signal));
+    return this.#commit(request, await admissions.admit(source, config, signal), stable);
   }
 
-  async #commit(request: RegisterRequest, artifact: AdmittedArtifact): Promise<RegisterResult> {
+  async #commit(
+    request: RegisterRequest,
+    artifact: AdmittedArtifact,
+    stable: string | undefined,
+  ): Promise<RegisterResult> {
     const { id, config, activate, signal } = request;
     const { registry, versions } = this.#deps;
-    if (activate) {
-      await versions.warmBeforeActivation(id, artifact.preparedDigest, artifact.resources.residentBytes);
-    }
+    if (activate && stable !== undefined) await versions.warmBeforeActivation(id, artifact, stable);
     if (signal?.aborted === true) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away');
     const [outcome] = await registry.register([{ ...id, artifact, config, activate }]);
     if (outcome === undefined) throw new Error('the registry gave no outcome for a registration');
@@ -98,17 +109,17 @@ export class Registrar {
   }
 }
 
-function unchanged({ artifact, revision }: VersionRecord): RegisterResult {
-  return { status: 'unchanged', artifact, revision, activated: false };
-}
-
-function checkEqual(present: VersionRecord, digest: Digest, config: ModelConfig): void {
-  const { tenant, model, version, artifact } = present;
-  const same = artifact.digest === digest;
-  if (same && canonicalJson(present.config) === canonicalJson(config)) return;
+function checkEqual(
+  { tenant, model, version }: VersionId,
+  present: NonNullable<VersionLookup['present']>,
+  digest: Digest,
+  config: ModelConfig,
+): void {
+  const same = present.digest === digest;
+  if (same && `sha256:${present.configHash}` === configDigest(config)) return;
   throw new ShoalError(
     'VERSION_EXISTS',
-    `version ${JSON.stringify(version)} of ${tenant}/${model} is registered with digest ${artifact.digest}, ` +
+    `version ${JSON.stringify(version)} of ${tenant}/${model} is registered with digest ${present.digest}, ` +
       `this one has ${digest}: ${same ? 'the config differs' : 'the artifact differs'}, and a version never changes`,
   );
 }

@@ -7,7 +7,7 @@ import { quote } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { checkConfig, type ModelConfig } from '../model/config.ts';
 import { isObject, type JsonValue, parseJson } from '../model/json.ts';
-import { type ArtifactSource, type ArtifactSources, fromStore, sourceOf } from './artifact-source.ts';
+import { type ArtifactSource, type ArtifactSources, fromStream, sourceOf } from './artifact-source.ts';
 import { bodyChunks } from './body-chunks.ts';
 
 export interface Upload {
@@ -21,7 +21,7 @@ export interface UploadDeps {
   readonly limits: Pick<Limits, 'artifactBytes' | 'bodyBytes' | 'bodyTimeoutMs' | 'jsonDepth'>;
 }
 
-/** One registration's body in any of its three forms. A streamed artifact is in the store when this returns. */
+/** One registration's body in any of its three forms. The caller closes the source. */
 export async function readUpload(request: FastifyRequest, deps: UploadDeps): Promise<Upload> {
   const activate = flag(request, 'activate');
   if (request.isMultipart()) return { ...(await readForm(request, deps)), activate };
@@ -64,14 +64,15 @@ async function readForm(request: FastifyRequest, deps: UploadDeps): Promise<Omit
   try {
     for await (const part of request.parts({ limits })) {
       if (part.fieldname === 'config') config = await readConfig(part, deps);
-      else if (part.fieldname === 'artifact' && part.type === 'file')
+      else if (part.fieldname === 'artifact' && part.type === 'file' && source === undefined)
         source = await takeStream(part.file, deps);
       else
         throw invalid(
-          `the form has the part ${quote(part.fieldname)}; it takes artifact (a file) and config`,
+          `the form has the part ${quote(part.fieldname)}; it takes artifact (a file) and config, each once`,
         );
     }
   } catch (error) {
+    await source?.close();
     throw formError(error);
   }
   if (source === undefined) throw invalid('the form has no part artifact');
@@ -94,9 +95,7 @@ async function readConfig(part: MultipartFile | MultipartValue, deps: UploadDeps
 }
 
 async function takeStream(stream: Readable, { sources, limits }: UploadDeps): Promise<ArtifactSource> {
-  const chunks = bodyChunks(stream, { silenceMs: limits.bodyTimeoutMs });
-  const { digest } = await sources.artifacts.put(chunks, { maxBytes: limits.artifactBytes });
-  return fromStore(digest, sources.artifacts);
+  return fromStream(bodyChunks(stream, { silenceMs: limits.bodyTimeoutMs }), sources);
 }
 
 /** The multipart parser's errors are about the request. */

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant, checkVersion, quote } from '../core/ids.ts';
 import type { AdmittedArtifact, VersionId } from '../stores/registry/registry.ts';
+import type { ArtifactSource } from './artifact-source.ts';
 import { bulkRegister } from './bulk.ts';
 import { decodedChunks } from './body-chunks.ts';
 import type { RouteDeps } from './server.ts';
@@ -99,9 +100,12 @@ function bulkRoute(app: FastifyInstance, deps: RouteDeps): void {
 async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const gone = new AbortController();
   reply.raw.on('close', () => gone.abort());
+  let source: ArtifactSource | undefined;
   try {
     const id = versionId(request);
-    const { source, config, activate } = await readUpload(request, deps);
+    const upload = await readUpload(request, deps);
+    const { config, activate } = upload;
+    source = upload.source;
     const result = await deps.registrar.register({
       id,
       source,
@@ -110,12 +114,17 @@ async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: Fasti
       dryRun: false,
       signal: gone.signal,
     });
-    const { status, artifact, revision, activated } = result;
+    const { status, revision, activated } = result;
+    const artifact =
+      result.artifact ?? (await deps.registry.version(id.tenant, id.model, id.version))?.artifact;
+    if (artifact === undefined) throw await missing(deps, id);
     void reply.code(status === 'registered' ? 201 : 200);
     return { ...answerOf(id, artifact, status), revision, activated };
   } catch (error) {
     discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs);
     throw error;
+  } finally {
+    await source?.close();
   }
 }
 
@@ -133,9 +142,12 @@ async function getArtifact(deps: RouteDeps, id: VersionId, reply: FastifyReply):
   const record = await deps.registry.version(id.tenant, id.model, id.version);
   if (record === undefined) throw await missing(deps, id);
   const { digest, bytes } = record.artifact;
-  const chunks = await deps.sources.artifacts.stream(digest);
+  const stored = await deps.sources.artifacts.stat(digest);
+  const chunks = stored?.bytes === bytes ? await deps.sources.artifacts.stream(digest) : undefined;
   if (chunks === undefined) {
-    throw new ShoalError('STORE_UNAVAILABLE', `artifact ${digest} is missing in the store`);
+    const found = stored === undefined ? 'missing' : `corrupt (${stored.bytes} bytes instead of ${bytes})`;
+    const message = `artifact ${digest} is ${found} in the store; pushing its version again repairs it`;
+    throw new ShoalError('STORE_UNAVAILABLE', message);
   }
   return reply
     .header('content-length', bytes)

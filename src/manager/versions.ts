@@ -1,15 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ShoalError } from '../core/errors.ts';
 import { checkVersion } from '../core/ids.ts';
-import type { Limits } from '../core/limits.ts';
 import { isInTraffic, type Traffic, type TrafficShare } from '../core/traffic-split.ts';
 import { isObject, type JsonValue } from '../model/json.ts';
-import type { ModelRecord, Registry, VersionId } from '../stores/registry/registry.ts';
+import type { AdmittedArtifact, ModelRecord, Registry, VersionId } from '../stores/registry/registry.ts';
 import { type ModelKey, modelKey } from '../wire/model-key.ts';
 import type { ManagerMetrics } from './metrics.ts';
 
-/** Loads a version on the copies where the one that it replaces is resident. */
+/** Loads a version on the copies where the one that it replaces is resident, within its own time limit. */
 export type Warm = (
   tenant: string,
   model: string,
@@ -19,7 +17,6 @@ export type Warm = (
 export interface VersionsDeps {
   readonly registry: Registry;
   readonly warm: Warm;
-  readonly limits: Pick<Limits, 'warmMs'>;
   readonly logger: Logger;
   readonly metrics: ManagerMetrics;
 }
@@ -52,16 +49,15 @@ export class Versions {
     return registry.setTraffic(tenant, model, traffic, ifRevision);
   }
 
-  /** Before a version is registered as stable: `key` is loaded where the stable version of now is resident. */
+  /** Before a version is registered as stable: it is loaded where `stable`, the one of now, is resident. */
   async warmBeforeActivation(
-    id: VersionId,
-    preparedDigest: `sha256:${string}`,
-    residentBytes: number,
+    { tenant, model, version }: VersionId,
+    { preparedDigest, resources }: AdmittedArtifact,
+    stable: string,
   ): Promise<void> {
-    const current = await this.#deps.registry.model(id.tenant, id.model);
-    if (current !== undefined && current.traffic.stable !== id.version) {
-      await this.#warm(current, modelKey({ ...id, digest: preparedDigest }), residentBytes);
-    }
+    if (stable === version) return;
+    const key = modelKey({ tenant, model, version, digest: preparedDigest });
+    await this.#warm({ tenant, model, stable }, key, resources.residentBytes);
   }
 
   async #warmNewcomer(current: ModelRecord, version: string): Promise<void> {
@@ -71,27 +67,26 @@ export class Versions {
     // A version that isn't there is the registry's to refuse.
     if (record === undefined) return;
     const key = modelKey({ tenant, model, version, digest: record.artifact.preparedDigest });
-    await this.#warm(current, key, record.artifact.resources.residentBytes);
+    const { stable } = current.traffic;
+    if (stable === undefined) return;
+    await this.#warm({ tenant, model, stable }, key, record.artifact.resources.residentBytes);
   }
 
-  async #warm({ tenant, model, traffic }: ModelRecord, key: ModelKey, residentBytes: number): Promise<void> {
-    const { registry, warm, limits, logger, metrics } = this.#deps;
-    const { stable } = traffic;
-    const replaced = stable === undefined ? undefined : await registry.version(tenant, model, stable);
+  async #warm(
+    { tenant, model, stable }: { tenant: string; model: string; stable: string },
+    key: ModelKey,
+    residentBytes: number,
+  ): Promise<void> {
+    const { registry, warm, logger, metrics } = this.#deps;
+    const replaced = await registry.version(tenant, model, stable);
     if (replaced === undefined) return;
     const { version, artifact } = replaced;
     const replacing = modelKey({ tenant, model, version, digest: artifact.preparedDigest });
-    const stop = new AbortController();
     try {
-      const late = delay(limits.warmMs, undefined, { signal: stop.signal }).then(() => {
-        throw new Error(`not warm after ${limits.warmMs} ms (limit warmMs)`);
-      });
-      await Promise.race([warm(tenant, model, { key, residentBytes, replacing }), late]);
+      await warm(tenant, model, { key, residentBytes, replacing });
     } catch (error) {
       metrics.warmFailures.inc();
       logger.warn({ err: error, key }, 'traffic turns to a version that could not be loaded before');
-    } finally {
-      stop.abort();
     }
   }
 }

@@ -14,8 +14,10 @@ export interface Registry {
   /** Registers versions, each on its own terms, in one commit: one outcome a registration, in order. */
   register(registrations: readonly Registration[]): Promise<RegisterOutcome[]>;
   version(tenant: string, model: string, version: string): Promise<VersionRecord | undefined>;
-  /** Several at once, in order: what bulk registration looks up before it admits anything. */
+  /** Several at once, in order. */
   versions(ids: readonly VersionId[]): Promise<(VersionRecord | undefined)[]>;
+  /** What a registration asks before anything is admitted, several at once, in order. */
+  lookUp(ids: readonly VersionId[]): Promise<VersionLookup[]>;
   /** IN_USE while in traffic, VERSION_NOT_FOUND. */
   deleteVersion(id: VersionId): Promise<{ revision: number }>;
 
@@ -42,6 +44,9 @@ export interface Registry {
    * as of now, which may be newer than asked. Throws RevisionGapError when the log no longer reaches back.
    */
   follow(revision: number, signal: AbortSignal): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
+
+  /** The digests of all artifacts that versions have, registered and prepared, in pages, with repetitions. */
+  digests(): AsyncIterable<Digest[]>;
 
   close(): Promise<void>;
 }
@@ -89,9 +94,34 @@ export interface VersionRecord extends VersionId {
   readonly revision: number;
 }
 
+export interface VersionLookup {
+  /** The model's stable version. */
+  readonly stable?: string;
+  /** The version, when it is there. */
+  readonly present?: {
+    readonly digest: Digest;
+    readonly preparedDigest: Digest;
+    /** sha256 of the config's canonical JSON, in hex. */
+    readonly configHash: string;
+    readonly revision: number;
+  };
+  /** Why a version that isn't there can not be registered now. */
+  readonly refusal?: Refusal;
+}
+
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export type RegisterOutcome =
-  | { readonly status: 'registered' | 'unchanged'; readonly revision: number; readonly activated: boolean }
-  | { readonly status: 'rejected'; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly status: 'registered' | 'unchanged';
+      readonly revision: number;
+      /** Whether the version is the stable one now. */
+      readonly activated: boolean;
+    }
+  | ({ readonly status: 'rejected' } & Refusal);
 
 export interface ModelRecord {
   readonly tenant: string;

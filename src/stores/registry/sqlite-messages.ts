@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts';
+import type { Digest } from '../../core/ids.ts';
 import type { Limits } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
@@ -12,6 +13,7 @@ import type {
   TenantRecord,
   TenantSettings,
   VersionId,
+  VersionLookup,
   VersionRecord,
 } from './registry.ts';
 
@@ -20,6 +22,8 @@ export interface Operations {
   revision(): number;
   register(registrations: readonly Registration[]): RegisterOutcome[];
   versions(ids: readonly VersionId[]): (VersionRecord | undefined)[];
+  lookUp(ids: readonly VersionId[]): VersionLookup[];
+  digests(after: VersionId, limit: number): { digests: Digest[]; last: VersionId } | undefined;
   deleteVersion(id: VersionId): { revision: number };
   model(tenant: string, model: string): ModelRecord | undefined;
   models(tenant: string, page: PageRequest): Page<ModelSummary>;

@@ -10,18 +10,58 @@ import type {
   TenantRecord,
   TenantSettings,
   VersionId,
+  VersionLookup,
   VersionRecord,
 } from './registry.ts';
-import type { ModelName, RowEntry, RowVersion } from './sqlite-messages.ts';
+import type { ModelName, RegistryLimits, RowEntry, RowVersion } from './sqlite-messages.ts';
 import { parseTraffic, type Tables } from './sqlite-tables.ts';
 
 type Row = Record<string, unknown>;
 
 export class Reads {
   readonly #tables: Tables;
+  readonly #limits: RegistryLimits;
 
-  constructor(tables: Tables) {
+  constructor(tables: Tables, limits: RegistryLimits) {
     this.#tables = tables;
+    this.#limits = limits;
+  }
+
+  lookUp({ tenant, model, version }: VersionId): VersionLookup {
+    const row = this.#tables
+      .sql(`SELECT digest, prepared_digest, v.revision, hash FROM versions v JOIN configs ON configs.id = config_id
+            WHERE tenant = ? AND model = ? AND version = ?`)
+      .get(tenant, model, version);
+    const stable = this.#tables.traffic(tenant, model)?.stable;
+    const lookup = stable === undefined ? {} : { stable };
+    if (row === undefined) {
+      const refusal = this.#tables.refusal(tenant, model, this.#limits.versionsPerModel);
+      return refusal === undefined ? lookup : { ...lookup, refusal };
+    }
+    const present = {
+      digest: row['digest'] as Digest,
+      preparedDigest: row['prepared_digest'] as Digest,
+      configHash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
+      revision: Number(row['revision']),
+    };
+    return { ...lookup, present };
+  }
+
+  digests(after: VersionId, limit: number): { digests: Digest[]; last: VersionId } | undefined {
+    const rows = this.#tables
+      .sql(`SELECT tenant, model, version, digest, prepared_digest FROM versions
+            WHERE (tenant, model, version) > (?, ?, ?) ORDER BY tenant, model, version LIMIT ?`)
+      .all(after.tenant, after.model, after.version, limit);
+    const last = rows.at(-1);
+    if (last === undefined) return undefined;
+    return {
+      digests: rows.flatMap((row) => [row['digest'] as Digest, row['prepared_digest'] as Digest]),
+      last: {
+        tenant: String(last['tenant']),
+        model: String(last['model']),
+        version: String(last['version']),
+      },
+    };
   }
 
   version({ tenant, model, version }: VersionId): VersionRecord | undefined {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { quote } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+import type { Refusal } from './registry.ts';
 
 /** The database with its prepared statements and the counter; what reads and writes share. */
 export class Tables {
@@ -30,15 +32,16 @@ export class Tables {
 
   /** All or nothing; the revision goes back with everything else. */
   transaction<T>(change: () => T): T {
+    const before = this.#revision;
     this.sql('BEGIN IMMEDIATE').run();
     try {
       const result = change();
       this.sql('COMMIT').run();
       return result;
     } catch (error) {
+      this.#revision = before;
       // SQLite has rolled back by itself after some failures (a full disk), and not after others.
       if (this.db.isTransaction) this.sql('ROLLBACK').run();
-      this.#revision = this.#lastRevision();
       throw error;
     }
   }
@@ -64,6 +67,27 @@ export class Tables {
   traffic(tenant: string, model: string): Traffic | undefined {
     const row = this.sql('SELECT traffic FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
     return row === undefined ? undefined : parseTraffic(row['traffic']);
+  }
+
+  versionCount(tenant: string, model: string): number {
+    const row = this.sql('SELECT count(*) AS n FROM versions WHERE tenant = ? AND model = ?').get(
+      tenant,
+      model,
+    );
+    return Number(row?.['n']);
+  }
+
+  /** Why the model can't have one more version. */
+  refusal(tenant: string, model: string, versionsPerModel: number): Refusal | undefined {
+    const owner = this.sql('SELECT deleted FROM tenants WHERE tenant = ?').get(tenant);
+    if (owner?.['deleted'] === 1) {
+      const message = `tenant ${quote(tenant)} was deleted; PUT it anew to use the name again`;
+      return { code: 'TENANT_DELETED', message };
+    }
+    if (this.versionCount(tenant, model) < versionsPerModel) return undefined;
+    const limit = `versionsPerModel (${versionsPerModel})`;
+    const message = `${tenant}/${model} has reached the limit ${limit}; delete a version first`;
+    return { code: 'QUOTA_EXCEEDED', message };
   }
 
   #lastRevision(): number {

@@ -31,7 +31,10 @@ function openTables({ path, limits }: ThreadData): Opened {
   const db = openRegistryFile(path);
   try {
     const tables = new Tables(db);
-    return { tables, operations: operationsOn(db, tables, new Reads(tables), new Writes(tables, limits)) };
+    return {
+      tables,
+      operations: operationsOn(db, tables, new Reads(tables, limits), new Writes(tables, limits)),
+    };
   } catch (error) {
     db.close();
     throw error;
@@ -43,6 +46,8 @@ function operationsOn(db: DatabaseSync, tables: Tables, reads: Reads, writes: Wr
     revision: () => tables.revision,
     register: (registrations) => writes.register(registrations),
     versions: (ids) => ids.map((id) => reads.version(id)),
+    lookUp: (ids) => ids.map((id) => reads.lookUp(id)),
+    digests: (after, limit) => reads.digests(after, limit),
     deleteVersion: (id) => ({ revision: writes.deleteVersion(id) }),
     model: (tenant, model) => reads.model(tenant, model),
     models: (tenant, page) => reads.models(tenant, page),

@@ -37,7 +37,7 @@ export class Writes {
       }
       const revision = this.#tables.logChange(tenant, model);
       // A model is its versions: with the last one it goes too.
-      if (this.#versionCount(tenant, model) === 0) this.#dropModel(tenant, model);
+      if (this.#tables.versionCount(tenant, model) === 0) this.#dropModel(tenant, model);
       else this.#touchModel(tenant, model, revision);
       return revision;
     });
@@ -104,25 +104,14 @@ export class Writes {
 
   #registerOne(registration: Registration): RegisterOutcome {
     const { tenant, model, version, activate } = registration;
-    const owner = this.#tables.sql('SELECT deleted FROM tenants WHERE tenant = ?').get(tenant);
-    if (owner?.['deleted'] === 1) {
-      return rejected(
-        'TENANT_DELETED',
-        `tenant ${quote(tenant)} was deleted; PUT it anew to use the name again`,
-      );
-    }
     const present = this.#tables
       .sql(`SELECT digest, json, v.revision FROM versions v JOIN configs ON configs.id = config_id
             WHERE tenant = ? AND model = ? AND version = ?`)
       .get(tenant, model, version);
     if (present !== undefined) return this.#registerAgain(registration, present);
-    if (this.#versionCount(tenant, model) >= this.#limits.versionsPerModel) {
-      const limit = `versionsPerModel (${this.#limits.versionsPerModel})`;
-      return rejected(
-        'QUOTA_EXCEEDED',
-        `${tenant}/${model} has reached the limit ${limit}; delete a version first`,
-      );
-    }
+    const refusal = this.#tables.refusal(tenant, model, this.#limits.versionsPerModel);
+    if (refusal !== undefined) return { status: 'rejected', ...refusal };
+    const owner = this.#tables.sql('SELECT 1 FROM tenants WHERE tenant = ?').get(tenant);
     if (owner === undefined) this.#writeTenant(tenant, {});
     const revision = this.#tables.logChange(tenant, model);
     this.#insertVersion(registration, revision);
@@ -135,15 +124,15 @@ export class Writes {
     const { tenant, model, version, artifact, config, activate } = registration;
     if (present['digest'] !== artifact.digest || present['json'] !== canonicalJson(config)) {
       const differs = present['digest'] === artifact.digest ? 'the config differs' : 'the artifact differs';
-      return rejected(
-        'VERSION_EXISTS',
+      const message =
         `version ${quote(version)} of ${tenant}/${model} is registered with digest ${String(present['digest'])}, ` +
-          `this one has ${artifact.digest}: ${differs}, and a version never changes`,
-      );
+        `this one has ${artifact.digest}: ${differs}, and a version never changes`;
+      return { status: 'rejected', code: 'VERSION_EXISTS', message };
     }
     const traffic = this.#tables.traffic(tenant, model) ?? {};
-    if (!activate || traffic.stable === version) {
-      return { status: 'unchanged', revision: Number(present['revision']), activated: activate };
+    const activated = traffic.stable === version;
+    if (!activate || activated) {
+      return { status: 'unchanged', revision: Number(present['revision']), activated };
     }
     const revision = this.#tables.logChange(tenant, model);
     this.#writeModel(tenant, model, withStable(traffic, version), revision);
@@ -189,13 +178,6 @@ export class Writes {
     return this.#run('DELETE FROM models WHERE tenant = ? AND model = ?', [tenant, model]);
   }
 
-  #versionCount(tenant: string, model: string): number {
-    const row = this.#tables
-      .sql('SELECT count(*) AS n FROM versions WHERE tenant = ? AND model = ?')
-      .get(tenant, model);
-    return Number(row?.['n']);
-  }
-
   #hasVersion(tenant: string, model: string, version: string): boolean {
     return (
       this.#tables
@@ -218,13 +200,6 @@ export class Writes {
       return result;
     });
   }
-}
-
-function rejected(
-  code: 'TENANT_DELETED' | 'QUOTA_EXCEEDED' | 'VERSION_EXISTS',
-  message: string,
-): RegisterOutcome {
-  return { status: 'rejected', code, message };
 }
 
 function noModel(tenant: string, model: string): ShoalError {

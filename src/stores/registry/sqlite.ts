@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { Piscina } from 'piscina';
 import { ShoalError } from '../../core/errors.ts';
 import { Gather } from '../../core/gather.ts';
+import type { Digest } from '../../core/ids.ts';
 import { DEFAULT_LIMITS } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type {
@@ -97,6 +98,9 @@ class SqliteRegistry implements Registry {
   versions(ids: readonly VersionId[]) {
     return this.#call('versions', ids);
   }
+  lookUp(ids: readonly VersionId[]) {
+    return this.#call('lookUp', ids);
+  }
   deleteVersion(id: VersionId) {
     return this.#call('deleteVersion', id);
   }
@@ -164,6 +168,16 @@ class SqliteRegistry implements Registry {
       } else if (this.#revision <= revision) {
         await this.#change(signal);
       }
+    }
+  }
+
+  async *digests(): AsyncGenerator<Digest[]> {
+    let after: VersionId = { tenant: '', model: '', version: '' };
+    for (;;) {
+      const page = await this.#call('digests', after, PAGE_ENTRIES);
+      if (page === undefined) return;
+      yield page.digests;
+      after = page.last;
     }
   }
 

@@ -180,6 +180,27 @@ it('a dry run finds the same and changes nothing', async () => {
   assert.equal(await files(), before);
 });
 
+it('what the registry would refuse is refused before it is tried, in a dry run as well', async () => {
+  const small = await startManagerApp({ limits: { versionsPerModel: 1 }, processes: 1 });
+  try {
+    assert.equal((await bulk(small, [line('full', 1)])).summary.registered, 1);
+    await small.registry.putTenant('gone', {});
+    await small.registry.deleteTenant('gone');
+    const refused = [line('full', 2, { version: '2' }), line('gone', 3)];
+    for (const query of ['?dryRun=true', '']) {
+      const { answers } = await bulk(small, refused, query);
+      assert.deepEqual(
+        [1, 2].map((number) => outcome(answers.get(number) as BulkAnswer)),
+        ['QUOTA_EXCEEDED', 'TENANT_DELETED'],
+      );
+    }
+    const text = await small.metrics.getSingleMetricAsString('shoal_manager_admission_seconds');
+    assert.match(text, /_count 1\b/);
+  } finally {
+    await small.close();
+  }
+});
+
 it('does not read on from a client that does not read its answers, and cuts it off in the end', async () => {
   const client = new BulkClient(app);
   const response = await (client.send('{}'), client.response());
