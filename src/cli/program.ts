@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import { CliError, EXIT } from './exit.ts';
 import { byteSize, limitSetting, modelName, repeated, wholeNumber } from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { addSim } from './sim.ts';
 
 const DEFAULT_SERVER = process.env['SHOAL_SERVER'] ?? 'http://127.0.0.1:8080';
 
@@ -25,6 +26,7 @@ export async function run(args: readonly string[]): Promise<number> {
   addPush(program, finish);
   addPredict(program, finish);
   addLookups(program, finish);
+  addSim(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
@@ -56,6 +58,15 @@ function addUp(program: Command, finish: Finish): void {
       'models a worker may hold, in bytes resident (default: 60 % of the memory, shared)',
       byteSize,
     )
+    .option(
+      '--cache <dir>',
+      'keep artifacts here too, for a data directory on a slow disk (default: none; workers read the store itself)',
+    )
+    .addOption(
+      new Option('--cache-bytes <size>', 'what a worker may keep in --cache')
+        .argParser(byteSize)
+        .default(4 * 1024 ** 3, '4GiB'),
+    )
     .option('--allow-root <dir>', 'a folder that file:// uris may name; repeatable', repeated, [] as string[])
     .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
@@ -72,6 +83,8 @@ export interface UpCommandOptions {
   readonly workers: number;
   readonly lanes?: number;
   readonly memory?: number;
+  readonly cache?: string;
+  readonly cacheBytes: number;
   readonly allowRoot: readonly string[];
   readonly limit?: Readonly<Record<string, number>>;
   readonly logLevel: LogLevel;
