@@ -24,6 +24,10 @@ export interface CompositionSettings {
   readonly workers: number;
   readonly lanes: number;
   readonly budgetBytes: number;
+  /** A directory for the workers' copies of artifacts; none: they read the store itself. */
+  readonly cache?: string;
+  /** Of each worker. */
+  readonly cacheBytes: number;
   readonly allowRoots: readonly string[];
   readonly limits: Limits;
   readonly logger: Logger;
@@ -109,9 +113,13 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
 }
 
 function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {
-  const { lanes, budgetBytes, limits, logLevel, data } = settings;
+  const { lanes, budgetBytes, limits, logLevel, data, cache, cacheBytes } = settings;
   const place = { zone: 'local', host: '127.0.0.1', port: 0 };
-  return { ...place, token, lanes, budgetBytes, artifactsDir: data.artifactsDir, limits, logLevel };
+  const artifacts = {
+    artifactsDir: data.artifactsDir,
+    ...(cache === undefined ? {} : { cacheDir: cache, cacheBytes }),
+  };
+  return { ...place, ...artifacts, token, lanes, budgetBytes, limits, logLevel };
 }
 
 async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {

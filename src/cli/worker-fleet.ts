@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import path from 'node:path';
 import type { Logger } from 'pino';
 import type { MemoryMembers } from '../stores/members/memory.ts';
 import type { WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
@@ -9,7 +10,7 @@ const YOUNG_MS = 5_000;
 const MAX_RESTART_DELAY_MS = 5_000;
 const START_MS = 30_000;
 
-/** What the workers of one machine have in common; each gets its own id. */
+/** What the workers of one machine have in common; each gets its own id and its own folder of `cacheDir`. */
 export type WorkerTemplate = Omit<WorkerProcessConfig, 'id'>;
 
 /** Starts the workers of `shoal up`, announces them as members and starts again those that die. */
@@ -28,7 +29,10 @@ export class WorkerFleet {
   /** Resolves when every worker answers; rejects with the reason of the first that can't start. */
   async start(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
-      const config = { ...this.#template, id: `worker-${index}` };
+      const id = `worker-${index}`;
+      const { cacheDir } = this.#template;
+      const cache = cacheDir === undefined ? {} : { cacheDir: path.join(cacheDir, id) };
+      const config = { ...this.#template, ...cache, id };
       this.#slots.push(new WorkerSlot(config, this.#members, this.#logger));
     }
     await Promise.all(this.#slots.map((slot) => slot.start()));

@@ -7,6 +7,8 @@ import type { ArtifactSource } from './artifact-source.ts';
 interface CacheEvents {
   /** A file did not hold what its name says; it was deleted and is fetched again. */
   corrupt(digest: Digest): void;
+  /** The file is there but couldn't be read (no descriptors left, say): it stays, and the store is asked. */
+  readFailed(digest: Digest, error: unknown): void;
   /** The file couldn't be kept (a full disk, say): the artifact is served all the same. */
   writeFailed(digest: Digest, error: unknown): void;
 }
@@ -78,8 +80,8 @@ export class ArtifactCache implements ArtifactSource {
     try {
       bytes = await readFile(file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#events.corrupt(digest);
-      await this.#drop(digest);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') await this.#drop(digest);
+      else this.#events.readFailed(digest, error);
       return undefined;
     }
     if (createHash('sha256').update(bytes).digest('hex') !== digest.slice('sha256:'.length)) {

@@ -6,7 +6,8 @@ import type { ModelKey } from '../wire/model-key.ts';
 import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
 import type { Lanes } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import type { Lease, Residency, Waiter } from './residency.ts';
+import type { Lease, Waiter } from './lease.ts';
+import type { Residency } from './residency.ts';
 
 export interface HostOptions {
   readonly limits: Limits;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/errors.ts';
 import type { AnswerFrame, AnswerTimings, RequestFrame } from '../wire/frames.ts';
 import type { LaneModel, LaneRun, RunOutcome } from './lane/batch.ts';
-import type { Lease } from './residency.ts';
+import type { Lease } from './lease.ts';
 
 export type JobResult = AnswerFrame['result'];
 

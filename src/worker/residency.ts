@@ -5,20 +5,8 @@ import { decideLoad, type ResidencyAction } from '../core/residency-policy.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
 import type { LanePlacement, Placed } from './lanes.ts';
+import type { Lease, Waiter } from './lease.ts';
 import type { WorkerMetrics } from './metrics.ts';
-
-/** A resident model that stays until `Residency.release`. */
-export interface Lease {
-  readonly key: ModelKey;
-  readonly tenant: string;
-  readonly placed: Placed;
-}
-
-/** Someone waiting for a load. Exactly one of the two is called, unless `abandon` came first. */
-export interface Waiter {
-  loaded(lease: Lease): void;
-  failed(error: ShoalError): void;
-}
 
 /** waiting (for memory) -> loading -> resident -> leaving -> gone. Bytes count from loading to gone. */
 interface Entry {
@@ -86,10 +74,11 @@ export class Residency {
     return this.#entries.get(key)?.state === 'resident';
   }
 
-  residentKeys(): ModelKey[] {
+  /** Those that begin with `prefix`. */
+  residentKeys(prefix = ''): ModelKey[] {
     return [...this.#entries.values()]
-      .filter((entry) => entry.state === 'resident')
-      .map((entry) => entry.key);
+      .filter(({ key, state }) => state === 'resident' && key.startsWith(prefix))
+      .map(({ key }) => key);
   }
 
   /** A lease at once when the model is resident. */

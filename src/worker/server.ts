@@ -20,7 +20,7 @@ export interface WorkerServerOptions {
   readonly token: string;
   readonly registry: Registry;
   readonly logger: Logger;
-  readonly state: (options: { keys: boolean }) => WorkerState;
+  readonly state: (model: string | undefined) => WorkerState;
 }
 
 /** A worker's one port: frames by upgrade, the control plane (wire/control.ts) as plain HTTP. */
@@ -99,7 +99,7 @@ export class WorkerServer {
     const { host, registry, state } = this.#options;
     const url = new URL(request.url ?? '/', 'http://worker');
     const route = `${request.method} ${url.pathname}`;
-    if (route === 'GET /state') return state({ keys: url.searchParams.get('keys') === '1' });
+    if (route === 'GET /state') return state(url.searchParams.get('model') ?? undefined);
     if (route === 'GET /metrics') return registry.getMetricsAsJSON();
     if (route === 'POST /warm') return host.warm(checkWarm(await readJson(request)));
     throw new ShoalError('ROUTE_NOT_FOUND', `a worker has no ${route}`);

@@ -57,7 +57,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       },
     }),
   );
-  const state = ({ keys }: { keys: boolean }): WorkerState => ({
+  const state = (model: string | undefined): WorkerState => ({
     id: config.id,
     zone: config.zone,
     pid: process.pid,
@@ -69,7 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     queueDelayUs: Math.round(host.queueDelayUs()),
     rssBytes: process.memoryUsage.rss(),
     state: host.draining ? 'draining' : 'ready',
-    ...(keys ? { keys: residency.residentKeys() } : {}),
+    ...(model === undefined ? {} : { keys: residency.residentKeys(`${model}/`) }),
   });
   const server = new WorkerServer({ host, limits, token: config.token, registry, logger, state });
   await lanes.ready();
@@ -94,6 +94,9 @@ async function artifactSource(options: WorkerOptions, metrics: WorkerMetrics): P
     corrupt(digest) {
       metrics.cacheCorrupt.inc();
       logger.warn({ digest }, 'cached artifact is corrupt; fetching it again');
+    },
+    readFailed(digest, error) {
+      logger.warn({ digest, err: error }, 'cached artifact can not be read; the store is asked');
     },
     writeFailed(digest, error) {
       logger.warn({ digest, err: error }, 'artifact not kept in the cache');

@@ -4,7 +4,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { request } from 'undici';
-import { runShoal, spawnShoal, startShoal, temporaryDir } from '../support/shoal.ts';
+import { type RunningShoal, runShoal, spawnShoal, startShoal, temporaryDir } from '../support/shoal.ts';
 import { isAlive, until } from '../support/until.ts';
 
 describe('shoal up', () => {
@@ -25,6 +25,38 @@ describe('shoal up', () => {
       assert.equal(shoal.stdout().includes('30 sample tenants'), start === 'first');
       assert.deepEqual(await shoal.stop('SIGTERM'), { code: 0, signal: null });
     }
+  });
+
+  it('serves a model whose stored artifact rots: while it is resident, and from the cache when it is cold', async () => {
+    const dir = await temporaryDir();
+    const cache = await temporaryDir();
+    const args = ['--workers', '1', '--cache', cache];
+    const predict = async (shoal: RunningShoal) => {
+      const [, url = '', body = ''] = /curl -s (\S+) .*-d '([^']+)'/.exec(shoal.stdout()) ?? [];
+      const headers = { 'content-type': 'application/json' };
+      const answer = await request(url, { method: 'POST', headers, body });
+      return { status: answer.statusCode, text: await answer.body.text() };
+    };
+    const filesOf = async (root: string) =>
+      (await readdir(root, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))
+        .map((entry) => path.join(entry.parentPath, entry.name));
+    {
+      await using shoal = await startShoal(args, dir);
+      assert.equal((await predict(shoal)).status, 200);
+      assert.equal((await filesOf(cache)).length, 1);
+      for (const file of await filesOf(path.join(dir, 'artifacts'))) await writeFile(file, 'rotten');
+      assert.equal((await predict(shoal)).status, 200);
+    }
+    {
+      await using shoal = await startShoal(args, dir);
+      assert.equal((await predict(shoal)).status, 200);
+    }
+    for (const file of await filesOf(cache)) await writeFile(file, 'rotten too');
+    await using shoal = await startShoal(args, dir);
+    const { status, text } = await predict(shoal);
+    assert.equal(status, 503);
+    assert.match(text, /STORE_UNAVAILABLE.*is corrupt/);
   });
 
   it('refuses a data directory that another process has', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -16,7 +16,7 @@ async function scene(t: TestContext) {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-cache-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const fetched: number[] = [];
-  const seen = { corrupt: 0, writeFailed: 0 };
+  const seen = { corrupt: 0, readFailed: 0, writeFailed: 0 };
   const source = {
     read(digest: Digest) {
       const index = digests.indexOf(digest);
@@ -24,7 +24,11 @@ async function scene(t: TestContext) {
       return Promise.resolve(artifacts[index]);
     },
   };
-  const events = { corrupt: () => void seen.corrupt++, writeFailed: () => void seen.writeFailed++ };
+  const events = {
+    corrupt: () => void seen.corrupt++,
+    readFailed: () => void seen.readFailed++,
+    writeFailed: () => void seen.writeFailed++,
+  };
   const open = (maxBytes = 250) => ArtifactCache.open(directory, maxBytes, source, events);
   const fileOf = (index: number) => path.join(directory, (digests[index] as string).slice(7));
   return { directory, fetched, seen, open, fileOf };
@@ -64,6 +68,17 @@ test('a file that is not what its name says is fetched again, once', async (t) =
   }
   assert.equal(seen.corrupt, 3);
   assert.deepEqual(fetched, [0, 0, 0, 0]);
+});
+
+test('a file that can not be read for another reason is not called corrupt', async (t) => {
+  const { seen, open, fileOf } = await scene(t);
+  const cache = await open();
+  await cache.read(digests[0] as Digest);
+  // Read as a file, a directory fails with EISDIR, whoever runs the test.
+  await rm(fileOf(0));
+  await mkdir(fileOf(0));
+  assert.deepEqual(await cache.read(digests[0] as Digest), artifacts[0]);
+  assert.deepEqual(seen, { corrupt: 0, readFailed: 1, writeFailed: 1 });
 });
 
 test('what is absent, deleted, too large or cannot be written is served all the same', async (t) => {

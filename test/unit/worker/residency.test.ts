@@ -5,7 +5,8 @@ import { Registry } from 'prom-client';
 import { ShoalError } from '../../../src/core/errors.ts';
 import type { Digest } from '../../../src/core/ids.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
-import { type Lease, Residency, type Waiter } from '../../../src/worker/residency.ts';
+import type { Lease, Waiter } from '../../../src/worker/lease.ts';
+import { Residency } from '../../../src/worker/residency.ts';
 import { StepLanes } from './step-lanes.ts';
 
 const BUDGET_BYTES = 100;

@@ -1,0 +1,16 @@
+import type { ShoalError } from '../core/errors.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+import type { Placed } from './lanes.ts';
+
+/** A resident model that stays until `Residency.release`. */
+export interface Lease {
+  readonly key: ModelKey;
+  readonly tenant: string;
+  readonly placed: Placed;
+}
+
+/** Someone waiting for a load. Exactly one of the two is called, unless `abandon` came first. */
+export interface Waiter {
+  loaded(lease: Lease): void;
+  failed(error: ShoalError): void;
+}
