@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import { CliError, EXIT } from './exit.ts';
 import { byteSize, limitSetting, modelName, repeated, wholeNumber } from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { addSim } from './sim.ts';
 
 const DEFAULT_SERVER = process.env['SHOAL_SERVER'] ?? 'http://127.0.0.1:8080';
 
@@ -25,6 +26,7 @@ export async function run(args: readonly string[]): Promise<number> {
   addPush(program, finish);
   addPredict(program, finish);
   addLookups(program, finish);
+  addSim(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
