@@ -27,9 +27,9 @@ export function v1FleetRoutes(app: FastifyInstance, deps: RouterDeps): void {
       const shard = await Promise.all(
         placement.shard.map(async (placed) => {
           const member = members.find(({ id }) => id === placed.worker) as Member;
-          const state = await stateOf(deps, member, true);
+          const state = await stateOf(deps, member, `${tenant}/${model}`);
           if (state === undefined) return { ...placed, resident: null, versions: [] };
-          const versions = residentVersions(state, tenant, model);
+          const versions = residentVersions(state);
           return { ...placed, resident: versions.length > 0, versions };
         }),
       );
@@ -39,25 +39,23 @@ export function v1FleetRoutes(app: FastifyInstance, deps: RouterDeps): void {
 }
 
 async function workerOf(deps: RouterDeps, member: Member) {
-  const state = await stateOf(deps, member, false);
+  const state = await stateOf(deps, member);
   const inFlight = deps.fleet.client(member.id)?.inFlight ?? 0;
   return { ...(state ?? { state: 'unreachable' }), ...member, inFlight };
 }
 
 /** Undefined when the worker doesn't tell, which is logged. */
-async function stateOf(deps: RouterDeps, member: Member, keys: boolean): Promise<WorkerState | undefined> {
+async function stateOf(deps: RouterDeps, member: Member, model?: string): Promise<WorkerState | undefined> {
   try {
-    return await deps.control.state(member, { keys, timeoutMs: STATE_TIMEOUT_MS });
+    return await deps.control.state(member, STATE_TIMEOUT_MS, model);
   } catch (error) {
     deps.logger.warn({ err: error, worker: member.id }, 'a worker did not tell its state');
     return undefined;
   }
 }
 
-function residentVersions(state: WorkerState, tenant: string, model: string): string[] {
-  const prefix = `${tenant}/${model}/`;
+function residentVersions(state: WorkerState): string[] {
   return (state.keys ?? [])
-    .filter((key) => key.startsWith(prefix))
     .map((key) => parseModelKey(key)?.version ?? '')
     .filter((version) => version !== '');
 }

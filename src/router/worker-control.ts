@@ -12,9 +12,10 @@ export class WorkerControl {
     this.#token = token;
   }
 
-  async state(member: Member, options: { keys: boolean; timeoutMs: number }): Promise<WorkerState> {
-    const path = options.keys ? '/state?keys=1' : '/state';
-    return (await this.#call(member, 'GET', path, undefined, options.timeoutMs)) as WorkerState;
+  /** `model` (tenant/model): whose resident keys to tell. */
+  async state(member: Member, timeoutMs: number, model?: string): Promise<WorkerState> {
+    const path = model === undefined ? '/state' : `/state?${new URLSearchParams({ model }).toString()}`;
+    return (await this.#call(member, 'GET', path, undefined, timeoutMs)) as WorkerState;
   }
 
   async warm(member: Member, warm: WarmRequest, timeoutMs: number): Promise<WarmAnswer> {

@@ -4,7 +4,7 @@ import type { ModelKey } from './model-key.ts';
  * A worker's control plane: plain JSON over HTTP on the same port as the frames. Every call, the upgrade
  * included, carries the fleet's token as `authorization: Bearer <token>`; without it the answer is 401.
  *
- *   GET  /state    -> WorkerState
+ *   GET  /state    -> WorkerState            (`?model=tenant/model`: with the keys of that model)
  *   POST /warm     WarmRequest -> WarmAnswer   (503 with an error body when the load failed)
  *   GET  /metrics  -> prom-client's metrics as JSON, to be summed into the fleet's scrape
  */
@@ -20,7 +20,7 @@ export interface WorkerState {
   readonly queueDelayUs: number;
   readonly rssBytes: number;
   readonly state: 'ready' | 'draining';
-  /** Keys resident now, only with `GET /state?keys=1`. */
+  /** The keys of the model asked for that are resident now. */
   readonly keys?: readonly ModelKey[];
 }
 

@@ -47,7 +47,7 @@ export async function startRouterHttp(limits: Partial<Limits> = {}) {
         id: 'w1',
         state: 'ready',
         residentModels: 1,
-        ...(url === '/state?keys=1' ? { keys: [`acme/churn/1@sha256:${'0'.repeat(64)}`] } : {}),
+        ...(url === '/state?model=acme%2Fchurn' ? { keys: [`acme/churn/1@sha256:${'0'.repeat(64)}`] } : {}),
       },
     }),
   });

@@ -120,9 +120,15 @@ test('state, metrics and warming answer; what they cannot take is refused', asyn
   assert.equal((await warm({ key: 'x', residentBytes: 1 })).status, 400);
   assert.equal((await warm({ key, residentBytes: -1 })).status, 400);
   assert.equal((await worker.call('/nowhere')).status, 404);
-  const state = (await (await worker.call('/state?keys=1')).json()) as Record<string, unknown>;
+  const [tenant, model] = key.split('/');
+  const state = (await (await worker.call(`/state?model=${tenant}/${model}`)).json()) as Record<
+    string,
+    unknown
+  >;
   assert.equal(state.id, 'w1');
   assert.equal(state.state, 'ready');
-  assert.ok((state.keys as string[]).includes(key));
+  assert.deepEqual(state.keys, [key]);
+  const none = (await (await worker.call(`/state?model=${tenant}/${model?.slice(0, -1)}`)).json()) as object;
+  assert.deepEqual({ ...none, rssBytes: 0 }, { ...state, keys: [], rssBytes: 0 });
   assert.ok((await worker.metric('budget_bytes')) > 0);
 });
