@@ -9,7 +9,7 @@ export interface Workload {
   readonly mix: Mix;
 }
 
-/** One model, of a tenant of its own. */
+/** One model, of a tenant of its own; other seeds have other tenants. */
 export interface SimModel {
   readonly index: number;
   readonly tenant: string;
@@ -31,7 +31,7 @@ export function modelAt(workload: Workload, index: number): SimModel {
   const structures = STRUCTURES[kind];
   return {
     index,
-    tenant: `sim-${String(index).padStart(6, '0')}`,
+    tenant: `sim${seed}-${String(index).padStart(6, '0')}`,
     model: kind,
     version: '1',
     kind,

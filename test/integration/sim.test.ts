@@ -34,7 +34,7 @@ describe('shoal sim', () => {
     const { manifest } = JSON.parse(made.stdout) as { manifest: string };
     const files = (await readdir(dir, { recursive: true })).filter((file) => file.endsWith('.onnx'));
     assert.equal(files.length, 40);
-    assert.match(files[0] as string, /^sim-\d{6}[/\\](linear|small-trees|large-trees)[/\\]1\.onnx$/);
+    assert.match(files[0] as string, /^sim17-\d{6}[/\\](linear|small-trees|large-trees)[/\\]1\.onnx$/);
 
     const rejects = path.join(dir, 'rejects.ndjson');
     const pushed = await runShoal([
@@ -80,7 +80,7 @@ describe('shoal sim', () => {
     }
     const digests = new Set<string>();
     for (let index = 0; index < 60; index++) {
-      const tenant = `sim-${String(index).padStart(6, '0')}`;
+      const tenant = `sim18-${String(index).padStart(6, '0')}`;
       const answer = await fetch(`${empty.origin}/v1/tenants/${tenant}/models/linear/versions/1`);
       assert.equal(answer.status, 200);
       digests.add(((await answer.json()) as { digest: string }).digest);
