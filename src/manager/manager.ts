@@ -7,6 +7,7 @@ import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
 import { COMMIT_CHANNEL, type Registry } from '../stores/registry/registry.ts';
 import { createAdmissionPool } from './admission-pool.ts';
 import { Admissions } from './admissions.ts';
+import { sweepArtifacts } from './artifact-sweep.ts';
 import { createManagerMetrics } from './metrics.ts';
 import { Registrar } from './register.ts';
 import { managerRoutes } from './server.ts';
@@ -52,11 +53,17 @@ export function createManager(deps: ManagerDeps): Manager {
   const onCommit = (message: unknown): void =>
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
   subscribe(COMMIT_CHANNEL, onCommit);
+  const stop = new AbortController();
+  const sweeping = sweepArtifacts({ registry, artifacts, now: Date.now, signal: stop.signal }).then(
+    (deleted) => logger.info({ deleted }, 'artifacts that no version has were deleted'),
+    (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
+  );
   return {
     routes: managerRoutes({ registry, registrar, versions, sources, limits, published, logger }),
     async close() {
       unsubscribe(COMMIT_CHANNEL, onCommit);
-      await pool.close();
+      stop.abort();
+      await Promise.all([pool.close(), sweeping]);
     },
     kill: () => pool.kill(),
   };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, it } from 'node:test';
 import type { Digest } from '../../../src/core/ids.ts';
+import { sweepArtifacts } from '../../../src/manager/artifact-sweep.ts';
 import { bulk, call, type ManagerApp, startManagerApp } from '../../support/manager-app.ts';
 import { artifactOf } from '../../support/real-models.ts';
 
@@ -85,4 +86,19 @@ it('a rejected upload leaves nothing behind', async () => {
     assert.ok(answer.status >= 400, await answer.text());
   }
   assert.deepEqual(await files(), before);
+});
+
+it('a sweep deletes what no version has and nobody has used for an hour, and nothing else', async () => {
+  const { artifacts, registry } = app;
+  const record = await registry.version(name.tenant, name.model, name.version);
+  const [old, young] = await Promise.all(
+    ['old', 'young'].map((text) => artifacts.putBytes(Buffer.from(text))),
+  );
+  assert.ok(record !== undefined && old !== undefined && young !== undefined);
+  const { digest, preparedDigest } = record.artifact;
+  for (const each of [digest, preparedDigest, old.digest]) await utimes(fileOf(each), 1, 1);
+  const signal = new AbortController().signal;
+  assert.equal(await sweepArtifacts({ artifacts, registry, now: Date.now, signal }), 1);
+  assert.equal(await artifacts.holds(old.digest), false);
+  for (const each of [digest, preparedDigest, young.digest]) assert.equal(await artifacts.holds(each), true);
 });
