@@ -53,11 +53,14 @@ function guardVerb(app: FastifyInstance, url: string): void {
   });
 }
 
-/** Fastify's pattern (`:name`, `::` for a colon, `*`) as a regular expression over the raw path. */
+/**
+ * Fastify's pattern (`:name`, `::` for a colon, `*`) as a regular expression over the raw path. No parameter holds
+ * a colon, or `models/{model}` would be `models/{model}:predict` too.
+ */
 function toPattern(url: string): RegExp {
   const source = url.replace(/::|:[A-Za-z]+(?:\([^)]*\))?|\*|[.+?^${}()|[\]\\]/g, (part) => {
     if (part === '::') return ':';
-    if (part.startsWith(':')) return '[^/]+?';
+    if (part.startsWith(':')) return '[^/:]+';
     return part === '*' ? '.*' : `\\${part}`;
   });
   return new RegExp(`^${source}$`);
