@@ -6,16 +6,18 @@ import type { JsonObject } from '../model/json.ts';
 import { type ArtifactSource, type ArtifactSources, sourceOf } from './artifact-source.ts';
 import { DefinedConfigs, type LineName, nameOf, parseLine } from './bulk-line.ts';
 import type { ChunkOptions } from './body-chunks.ts';
-import { Gate } from './gate.ts';
+import type { Gate } from './gate.ts';
 import { ndjsonLines, type NumberedLine } from './ndjson-lines.ts';
 import type { Registrar } from './register.ts';
 
 export interface BulkDeps {
   readonly registrar: Registrar;
   readonly sources: ArtifactSources;
+  /** One for all streams: what they have under way together is bounded. */
+  readonly bulkGate: Gate;
   readonly limits: Pick<
     Limits,
-    'bulkInFlight' | 'bulkInFlightBytes' | 'bulkLineBytes' | 'bulkConfigs' | 'bodyTimeoutMs' | 'jsonDepth'
+    'bulkInFlightBytes' | 'bulkLineBytes' | 'bulkConfigs' | 'bodyTimeoutMs' | 'jsonDepth'
   >;
   readonly logger: Logger;
   readonly published: (revision: number) => Promise<void>;
@@ -59,7 +61,7 @@ class BulkRun {
   readonly #deps: BulkDeps;
   readonly #request: BulkRequest;
   readonly #answers: PassThrough;
-  readonly #gate: Gate;
+  readonly #underWay = new Set<Promise<void>>();
   readonly #configs: DefinedConfigs;
   readonly #gone = new AbortController();
   readonly #counts = { registered: 0, unchanged: 0, rejected: 0 };
@@ -69,7 +71,6 @@ class BulkRun {
     this.#deps = deps;
     this.#request = request;
     this.#answers = answers;
-    this.#gate = new Gate(deps.limits.bulkInFlight, deps.limits.bulkInFlightBytes);
     this.#configs = new DefinedConfigs(deps.limits);
     answers.on('close', () => this.#gone.abort());
     // A client that went away is no failure of ours.
@@ -77,7 +78,7 @@ class BulkRun {
   }
 
   get isBusy(): boolean {
-    return this.#gate.tasks > 0;
+    return this.#underWay.size > 0;
   }
 
   async all(chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -91,15 +92,15 @@ class BulkRun {
       }
     } catch (error) {
       // The stream itself broke: what came before is finished and answered all the same.
-      await this.#gate.empty();
+      await Promise.all(this.#underWay);
       this.#reject(last + 1, {}, error);
     }
-    await this.#gate.empty();
+    await Promise.all(this.#underWay);
     const seconds = Number(((performance.now() - this.#startedMs) / 1000).toFixed(3));
     this.#answers.end(`${JSON.stringify({ summary: { ...this.#counts, seconds } })}\n`);
   }
 
-  /** Definitions take effect in order; registrations run side by side, as many as the gate lets in. */
+  /** Definitions take effect in order; registrations run side by side, as many as the gate of all streams lets in. */
   async #begin({ line, bytes }: NumberedLine): Promise<void> {
     let parsed: JsonObject = {};
     try {
@@ -110,8 +111,13 @@ class BulkRun {
         return;
       }
       const registration = this.#configs.registration(parsed);
-      await this.#gate.enter(bytes.length);
-      void this.#register(line, registration).finally(() => this.#gate.leave(bytes.length));
+      const { bulkGate } = this.#deps;
+      await bulkGate.enter(bytes.length);
+      const task = this.#register(line, registration).finally(() => {
+        bulkGate.leave(bytes.length);
+        this.#underWay.delete(task);
+      });
+      this.#underWay.add(task);
     } catch (error) {
       this.#reject(line, nameOf(parsed), error);
     }

@@ -1,13 +1,13 @@
 /**
- * Lets a bounded number and weight of tasks run at once. One that alone is heavier than the bound runs alone.
- * For one producer, which waits for `enter` before it asks again.
+ * Lets a bounded number and weight of tasks run at once, in the order in which they came. One that alone is
+ * heavier than the bound runs alone.
  */
 export class Gate {
   readonly #maxTasks: number;
   readonly #maxBytes: number;
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
   #tasks = 0;
   #bytes = 0;
-  #change = Promise.withResolvers<void>();
 
   constructor(maxTasks: number, maxBytes: number) {
     this.#maxTasks = maxTasks;
@@ -19,21 +19,26 @@ export class Gate {
   }
 
   async enter(bytes: number): Promise<void> {
-    while (this.#tasks >= this.#maxTasks || (this.#tasks > 0 && this.#bytes + bytes > this.#maxBytes)) {
-      await this.#change.promise;
-    }
-    this.#tasks++;
-    this.#bytes += bytes;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ bytes, enter: resolve });
+    this.#letIn();
+    await promise;
   }
 
   leave(bytes: number): void {
     this.#tasks--;
     this.#bytes -= bytes;
-    this.#change.resolve();
-    this.#change = Promise.withResolvers<void>();
+    this.#letIn();
   }
 
-  async empty(): Promise<void> {
-    while (this.#tasks > 0) await this.#change.promise;
+  #letIn(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const full = this.#tasks >= this.#maxTasks || this.#bytes + next.bytes > this.#maxBytes;
+      if (this.#tasks > 0 && full) return;
+      this.#waiting.shift();
+      this.#tasks++;
+      this.#bytes += next.bytes;
+      next.enter();
+    }
   }
 }

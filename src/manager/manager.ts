@@ -8,6 +8,7 @@ import { COMMIT_CHANNEL, type Registry } from '../stores/registry/registry.ts';
 import { createAdmissionPool } from './admission-pool.ts';
 import { Admissions } from './admissions.ts';
 import { sweepArtifacts } from './artifact-sweep.ts';
+import { Gate } from './gate.ts';
 import { createManagerMetrics } from './metrics.ts';
 import { Registrar } from './register.ts';
 import { managerRoutes } from './server.ts';
@@ -50,6 +51,7 @@ export function createManager(deps: ManagerDeps): Manager {
   const admissions = new Admissions({ pool, artifacts, limits });
   const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
+  const bulkGate = new Gate(limits.bulkInFlight, limits.bulkInFlightBytes);
   const onCommit = (message: unknown): void =>
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
   subscribe(COMMIT_CHANNEL, onCommit);
@@ -59,7 +61,7 @@ export function createManager(deps: ManagerDeps): Manager {
     (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
   );
   return {
-    routes: managerRoutes({ registry, registrar, versions, sources, limits, published, logger }),
+    routes: managerRoutes({ registry, registrar, versions, sources, bulkGate, limits, published, logger }),
     async close() {
       unsubscribe(COMMIT_CHANNEL, onCommit);
       stop.abort();

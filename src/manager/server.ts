@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 import type { ArtifactSources } from './artifact-source.ts';
+import type { Gate } from './gate.ts';
 import { modelRoutes } from './model-routes.ts';
 import type { Registrar } from './register.ts';
 import { tenantRoutes } from './tenant-routes.ts';
@@ -15,6 +16,8 @@ export interface RouteDeps {
   readonly registrar: Registrar;
   readonly versions: Versions;
   readonly sources: ArtifactSources;
+  /** What all bulk streams have under way. */
+  readonly bulkGate: Gate;
   readonly limits: Limits;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;

@@ -24,9 +24,22 @@ it('never lets in more than its bounds, but one that is too heavy alone', async 
             gate.leave(task.bytes);
           })();
         }
-        await gate.empty();
-        assert.deepEqual([running, bytes, gate.tasks], [0, 0, 0]);
+        while (gate.tasks > 0) await Promise.resolve();
+        assert.deepEqual([running, bytes], [0, 0]);
       },
     ),
   );
+});
+
+it('is fair: a heavy task of one stream is not passed by the light ones of others', async () => {
+  const gate = new Gate(4, 20);
+  const order: string[] = [];
+  await gate.enter(15);
+  const heavy = gate.enter(20).then(() => order.push('heavy'));
+  const light = gate.enter(1).then(() => order.push('light'));
+  gate.leave(15);
+  await heavy;
+  assert.deepEqual(order, ['heavy']);
+  gate.leave(20);
+  await light;
 });
