@@ -96,8 +96,7 @@ function scan(bytes: Uint8Array, maxDepth: number): Traits {
       continue;
     }
     if (byte === QUOTE) {
-      at++;
-      while (at < end && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+      at = closingQuote(bytes, at + 1);
     } else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > maxDepth) {
         throw new ShoalError(
@@ -113,6 +112,29 @@ function scan(bytes: Uint8Array, maxDepth: number): Traits {
     at++;
   }
   return traits;
+}
+
+/** Most strings are short: only beyond this is a call to search for the quote quicker than looking at each byte. */
+const SHORT_STRING_BYTES = 32;
+
+/** Where the string ends whose text begins at `start`; the end of the bytes when nothing closes it. */
+function closingQuote(bytes: Uint8Array, start: number): number {
+  const end = bytes.length;
+  let at = start;
+  for (;;) {
+    for (const stop = Math.min(end, at + SHORT_STRING_BYTES); at < stop; ) {
+      if (bytes[at] === QUOTE) return at;
+      at += bytes[at] === BACKSLASH ? 2 : 1;
+    }
+    if (at >= end) return end;
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote < 0) return end;
+    // Backslashes from `at` on escape each other in pairs; one that is left escapes the quote.
+    let backslashes = 0;
+    while (quote - backslashes > at && bytes[quote - backslashes - 1] === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
 }
 
 function isDigit(byte: number): boolean {

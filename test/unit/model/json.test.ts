@@ -104,6 +104,23 @@ describe('parseJson', () => {
     refuses('{"a":[1,2', /position 9: the text ends/);
   });
 
+  test('finds the end of a string of any length, whatever is escaped in it', () => {
+    const piece = fc.oneof(
+      fc.constantFrom('\\\\', '\\"', '[', '{', 'N', '12345678901234567'),
+      fc.nat(70).map((length) => 'a'.repeat(length)),
+      fc.nat(70).map((length) => '\\\\'.repeat(length)),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const text = `["${pieces.join('')}",[1]]`;
+        assert.deepEqual(parse(text, 2), JSON.parse(text));
+        refuses(text, /deeper than 1/, 1);
+        refuses(`["${pieces.join('')}\\"`, /not closed/, 1);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   test('refuses bytes that are not UTF-8', () => {
     refuses(Buffer.from([0x22, 0xff, 0x22]), /UTF-8/);
     refuses(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), /UTF-8/);
