@@ -1,7 +1,8 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { ShoalError } from '../core/errors.ts';
-import { type Datatype, ELEMENT_BYTES, type NamedTensor } from '../model/signature.ts';
-import { decodeStrings, encodeStrings } from './string-elements.ts';
+import { elementBytes } from '../model/elements.ts';
+import { type Datatype, ELEMENT_BYTES, elementCount, type NamedTensor } from '../model/signature.ts';
+import { decodeStrings } from './string-elements.ts';
 
 /** Our tensors (raw little-endian bytes) to ONNX Runtime's (typed arrays) and back, without copying where aligned. */
 interface NumericKind {
@@ -31,20 +32,20 @@ const DATATYPE_OF: ReadonlyMap<string, Datatype> = new Map([
 
 /** Throws INVALID_INPUT when data and shape don't agree. */
 export function toOrtTensor(tensor: NamedTensor): OrtTensor {
-  const count = elementCount(tensor.shape);
+  const count = elementCount(tensor.shape) ?? Infinity;
   if (tensor.datatype === 'BYTES') {
     return new OrtTensor('string', decodeStrings(tensor.name, tensor.data, count), tensor.shape);
   }
-  const elementBytes = ELEMENT_BYTES[tensor.datatype];
+  const width = ELEMENT_BYTES[tensor.datatype];
   const { data } = tensor;
-  if (count * elementBytes !== data.byteLength) {
+  if (count * width !== data.byteLength) {
     throw new ShoalError(
       'INVALID_INPUT',
-      `${tensor.name}: shape [${tensor.shape.join(',')}] of ${tensor.datatype} takes ${count * elementBytes} bytes, got ${data.byteLength}`,
+      `${tensor.name}: shape [${tensor.shape.join(',')}] of ${tensor.datatype} takes ${count * width} bytes, got ${data.byteLength}`,
     );
   }
   const kind = NUMERIC[tensor.datatype];
-  const aligned = data.byteOffset % elementBytes === 0 ? data : data.slice();
+  const aligned = data.byteOffset % width === 0 ? data : data.slice();
   const view = new kind.array(aligned.buffer, aligned.byteOffset, count);
   const made = new OrtTensor(kind.type, view as OrtTensor.DataType, tensor.shape);
   // On a Node that has Float16Array, Tensor turns Uint16Array into one, which onnxruntime-node 1.30 then reads
@@ -62,16 +63,8 @@ export function fromOrtTensor(name: string, value: OrtTensor): NamedTensor {
       `output ${name} has type ${value.type}, which no datatype carries`,
     );
   const data =
-    datatype === 'BYTES'
-      ? encodeStrings(value.data as string[])
-      : bytesOf(value.data as unknown as ArrayBufferView);
+    datatype === 'BYTES' ? elementBytes(value.data) : bytesOf(value.data as unknown as ArrayBufferView);
   return { name, datatype, shape: value.dims, data };
-}
-
-export function elementCount(shape: readonly number[]): number {
-  let count = 1;
-  for (const dimension of shape) count *= dimension;
-  return count;
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

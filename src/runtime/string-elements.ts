@@ -47,16 +47,3 @@ export function decodeStrings(tensor: string, data: Uint8Array, count: number): 
   }
   return strings;
 }
-
-export function encodeStrings(strings: readonly string[]): Uint8Array {
-  let size = 0;
-  for (const text of strings) size += LENGTH_BYTES + Buffer.byteLength(text);
-  const bytes = Buffer.alloc(size);
-  let at = 0;
-  for (const text of strings) {
-    const length = bytes.write(text, at + LENGTH_BYTES);
-    bytes.writeUInt32LE(length, at);
-    at += LENGTH_BYTES + length;
-  }
-  return bytes;
-}
