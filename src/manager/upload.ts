@@ -1,6 +1,5 @@
 import type { MultipartFile, MultipartValue } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { quote } from '../core/ids.ts';
@@ -106,25 +105,6 @@ function formError(error: unknown): unknown {
     return new ShoalError('INVALID_REQUEST', `the form can not be read: ${error.message}`, { cause: error });
   }
   return error;
-}
-
-/**
- * What a refused upload still sends is read and thrown away up to a bound, so that the client sees the answer;
- * then the connection is cut.
- */
-export function discardRest(request: IncomingMessage, maxBytes: number, maxMs: number): void {
-  if (request.complete || request.destroyed) return;
-  let bytes = 0;
-  const cut = (): void => void request.destroy();
-  const timer = setTimeout(cut, maxMs);
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > maxBytes) cut();
-  });
-  request.on('close', () => clearTimeout(timer));
-  request.on('end', () => clearTimeout(timer));
-  request.on('error', () => clearTimeout(timer));
-  request.resume();
 }
 
 function invalid(message: string): ShoalError {

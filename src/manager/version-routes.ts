@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant, checkVersion, quote } from '../core/ids.ts';
+import { discardBody } from '../http/body.ts';
 import type { AdmittedArtifact, VersionId } from '../stores/registry/registry.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { bulkRegister } from './bulk.ts';
@@ -16,7 +17,7 @@ import {
   VersionAnswer,
   VersionParams,
 } from './schemas.ts';
-import { discardRest, flag, readUpload } from './upload.ts';
+import { flag, readUpload } from './upload.ts';
 
 const tags = ['registration'];
 const VERSION = '/v1/tenants/:tenant/models/:model/versions/:version';
@@ -120,9 +121,6 @@ async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: Fasti
     if (artifact === undefined) throw await missing(deps, id);
     void reply.code(status === 'registered' ? 201 : 200);
     return { ...answerOf(id, artifact, status), revision, activated };
-  } catch (error) {
-    discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs);
-    throw error;
   } finally {
     await source?.close();
   }
@@ -167,7 +165,7 @@ function bulk(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Fa
     requestId: request.id,
   });
   // A body that broke off or was refused in the middle is not read to its end.
-  reply.raw.on('finish', () => discardRest(request.raw, deps.limits.bodyBytes, deps.limits.bodyTimeoutMs));
+  reply.raw.on('finish', () => discardBody(request.raw));
   // The head leaves at once: a client may wait for it before it sends its first line.
   reply.raw.once('pipe', () => reply.raw.flushHeaders());
   return reply.type('application/x-ndjson').send(answers);
