@@ -133,10 +133,7 @@ async function fromUri(value: JsonValue, sources: ArtifactSources): Promise<Arti
 
 /** The real path of a file under one of the roots; symbolic links are followed before they are judged. */
 async function allowedPath(url: URL, uri: string, allowRoots: readonly string[]): Promise<string> {
-  const refused = new ShoalError(
-    'FORBIDDEN',
-    `artifact.uri ${quote(uri)} is not a file under a root that this server allows (--allow-root)`,
-  );
+  const refused = notAllowed(uri);
   let path: string;
   try {
     path = await realpath(fileURLToPath(url));
@@ -193,6 +190,9 @@ async function withRegularFile<T>(
     throw invalid(`artifact.uri ${quote(uri)} can not be read${code}`);
   }
   try {
+    // A directory on the way may have become a link since the path was judged.
+    const opened = process.platform === 'linux' ? `/proc/self/fd/${file.fd}` : path;
+    if ((await realpath(opened).catch(() => undefined)) !== path) throw notAllowed(uri);
     const info = await file.stat();
     if (!info.isFile()) throw invalid(`artifact.uri ${quote(uri)} is not a regular file`);
     return await use(file, info.size);
@@ -215,6 +215,13 @@ export function digestOf(bytes: Uint8Array): Digest {
 
 function invalid(message: string): ShoalError {
   return new ShoalError('INVALID_REQUEST', message);
+}
+
+function notAllowed(uri: string): ShoalError {
+  return new ShoalError(
+    'FORBIDDEN',
+    `artifact.uri ${quote(uri)} is not a file under a root that this server allows (--allow-root)`,
+  );
 }
 
 function tooLarge(maxBytes: number): ShoalError {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { digestOf } from '../../../src/manager/artifact-source.ts';
+import { digestOf, sourceOf } from '../../../src/manager/artifact-source.ts';
 import { distinctModel } from '../../support/distinct-models.ts';
 import { trappingModel } from '../../support/hostile-models.ts';
 import { call, type ManagerApp, startManagerApp } from '../../support/manager-app.ts';
@@ -153,6 +153,23 @@ describe('where artifacts may come from', () => {
       assert.equal(codeOf(body), code, uri);
       if (message !== undefined) assert.match(messageOf(body), message, uri);
     }
+  });
+
+  it('a directory that becomes a link after it was judged leads nowhere', async () => {
+    const [inside, outside] = [path.join(app.root, 'swapped'), path.join(app.directory, 'outside')];
+    for (const directory of [inside, outside]) {
+      await mkdir(directory);
+      await writeFile(path.join(directory, 'a.onnx'), distinctModel(6));
+    }
+    const { artifacts } = app;
+    const source = await sourceOf(
+      { uri: `file://${inside}/a.onnx` },
+      { artifacts, allowRoots: [app.root], maxBytes: 1_000_000 },
+    );
+    assert.equal((await source.read()).length, source.bytes);
+    await rename(inside, `${inside}-away`);
+    await symlink(outside, inside);
+    await assert.rejects(source.read(), { code: 'FORBIDDEN' });
   });
 
   it('refuses what is no artifact object, no base64, another digest, or not in the store', async () => {
