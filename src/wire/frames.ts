@@ -1,6 +1,7 @@
 import { type ErrorCode, isErrorCode } from '../core/errors.ts';
+import type { NamedTensor } from '../model/signature.ts';
 import type { ModelKey } from './model-key.ts';
-import { align8, type EncodedTensor, sectionBytes, writeSection } from './tensor-section.ts';
+import { align8, sectionBytes, writeSection } from './tensor-section.ts';
 
 /**
  * Router <-> worker: one connection (HTTP/1.1 Upgrade, protocol `shoal-frames`), frames both ways, answers in
@@ -88,7 +89,7 @@ export type Frame = RequestFrame | CancelFrame | AnswerFrame;
 
 export function encodeRequest(
   request: Omit<RequestFrame, 'section' | 'type'>,
-  tensors: readonly EncodedTensor[],
+  tensors: readonly NamedTensor[],
 ): Buffer {
   const keyLength = Buffer.byteLength(request.key);
   const sectionStart = align8(HEAD_BYTES + keyLength);

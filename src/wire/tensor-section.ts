@@ -16,16 +16,11 @@ export function align8(offset: number): number {
   return Math.ceil(offset / 8) * 8;
 }
 
-/** A tensor whose name is already bytes: callers on the hot path keep them beside the signature. */
-export interface EncodedTensor extends Omit<NamedTensor, 'name'> {
-  readonly name: string | Uint8Array;
-}
-
 /** The length of their section. Throws RangeError when one of them can't be written in it. */
-export function sectionBytes(tensors: readonly EncodedTensor[]): number {
+export function sectionBytes(tensors: readonly NamedTensor[]): number {
   let bytes = 8;
   for (const tensor of tensors) {
-    const nameBytes = nameLength(tensor.name);
+    const nameBytes = Buffer.byteLength(tensor.name);
     checkFields(tensor, nameBytes);
     bytes = align8(bytes + 8 + 4 * tensor.shape.length + nameBytes);
     bytes = align8(bytes + tensor.data.byteLength);
@@ -33,7 +28,7 @@ export function sectionBytes(tensors: readonly EncodedTensor[]): number {
   return bytes;
 }
 
-function checkFields({ shape, data }: EncodedTensor, nameBytes: number): void {
+function checkFields({ shape, data }: NamedTensor, nameBytes: number): void {
   if (shape.length > MAX_RANK)
     throw new RangeError(`a tensor has rank ${shape.length}, at most ${MAX_RANK} can be sent`);
   if (nameBytes > MAX_NAME_BYTES)
@@ -50,12 +45,12 @@ function checkFields({ shape, data }: EncodedTensor, nameBytes: number): void {
  * Writes what `sectionBytes` has measured at `offset` (a multiple of 8) and returns the offset after. The target
  * must be zeroed or fresh.
  */
-export function writeSection(target: Buffer, start: number, tensors: readonly EncodedTensor[]): number {
+export function writeSection(target: Buffer, start: number, tensors: readonly NamedTensor[]): number {
   target.writeUInt32LE(tensors.length, start);
   let at = start + 8;
   for (const tensor of tensors) {
     const { name } = tensor;
-    const nameBytes = nameLength(name);
+    const nameBytes = Buffer.byteLength(name);
     target[at] = DATATYPES.indexOf(tensor.datatype);
     target[at + 1] = tensor.shape.length;
     target.writeUInt16LE(nameBytes, at + 2);
@@ -65,8 +60,7 @@ export function writeSection(target: Buffer, start: number, tensors: readonly En
       target.writeUInt32LE(dimension, at);
       at += 4;
     }
-    if (typeof name === 'string') target.write(name, at);
-    else target.set(name, at);
+    target.write(name, at);
     at = align8(at + nameBytes);
     target.set(tensor.data, at);
     at = align8(at + tensor.data.byteLength);
@@ -102,8 +96,4 @@ export function readSection(bytes: Uint8Array): NamedTensor[] {
     at = align8(dataStart + dataLength);
   }
   return tensors;
-}
-
-function nameLength(name: string | Uint8Array): number {
-  return typeof name === 'string' ? Buffer.byteLength(name) : name.byteLength;
 }
