@@ -20,7 +20,8 @@ export interface ShadowDeps {
 
 /**
  * Sends copies of answered requests to shadow versions and throws their answers away. A copy is worth less than
- * any production request: it goes only to a worker where nothing is under way or waits, and is tried once.
+ * any production request: it goes only to a worker where nothing is under way or waits, is tried once, and runs in
+ * the background there.
  */
 export class Shadow {
   readonly #deps: ShadowDeps;
@@ -53,6 +54,7 @@ export class Shadow {
       ...request,
       key: version.key(tenant, model),
       residentBytes: version.residentBytes,
+      background: true,
       deadlineAtMs: nowMs + SHADOW_DEADLINE_MS,
     });
   }

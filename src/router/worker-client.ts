@@ -22,6 +22,8 @@ export interface WorkerRequest {
   readonly key: ModelKey;
   readonly partRows: number;
   readonly residentBytes: number;
+  /** Shadow work. */
+  readonly background?: boolean;
   readonly tensors: readonly NamedTensor[];
   /** On the clock that the client was given. */
   readonly deadlineAtMs: number;
@@ -124,8 +126,8 @@ export class WorkerClient {
     if (batch === undefined) return Promise.resolve({ kind: 'lost', sent: false });
     if (this.#pending.size >= limits.workerQueueRequests) return Promise.resolve({ kind: 'full' });
     const id = this.#freeId();
-    const { key, partRows, residentBytes } = request;
-    const frame = encodeRequest({ id, key, timeoutMs, partRows, residentBytes }, request.tensors);
+    const { key, partRows, residentBytes, background = false } = request;
+    const frame = encodeRequest({ id, key, timeoutMs, partRows, residentBytes, background }, request.tensors);
     const maxBytes = maxFrameBytes(limits);
     if (frame.length > maxBytes) {
       return Promise.resolve({ kind: 'too_large', bytes: frame.length, maxBytes });

@@ -26,6 +26,9 @@ export function maxFrameBytes(limits: {
 const REQUEST = 1;
 const CANCEL = 2;
 const ANSWER = 3;
+
+/** Flag of a request. */
+const BACKGROUND = 1;
 const CANCEL_BYTES = 16;
 
 /** Why a frame connection must be dropped: what came is not our protocol. */
@@ -35,7 +38,7 @@ export class FrameError extends Error {
 
 /**
  * 0 u32 length | 4 u8 type | 5 zero | 6 u16 key bytes | 8 u32 id | 12 u32 timeout ms | 16 u32 part rows |
- * 20 u32 zero | 24 f64 resident bytes | 32 key, pad | tensor section
+ * 20 u32 flags: 1 background | 24 f64 resident bytes | 32 key, pad | tensor section
  */
 export interface RequestFrame {
   readonly type: 'request';
@@ -48,6 +51,8 @@ export interface RequestFrame {
   readonly partRows: number;
   /** What admission measured; what the worker reserves before it loads. */
   readonly residentBytes: number;
+  /** Runs only when nothing else waits, and evicts nothing: shadow work. */
+  readonly background: boolean;
   readonly section: Uint8Array;
 }
 
@@ -100,6 +105,7 @@ export function encodeRequest(
   frame.writeUInt32LE(request.id, 8);
   frame.writeUInt32LE(request.timeoutMs, 12);
   frame.writeUInt32LE(request.partRows, 16);
+  frame.writeUInt32LE(request.background ? BACKGROUND : 0, 20);
   frame.writeDoubleLE(request.residentBytes, 24);
   frame.write(request.key, HEAD_BYTES);
   writeSection(frame, sectionStart, tensors);
@@ -182,6 +188,7 @@ function decodeRequest(frame: Buffer): RequestFrame {
     key: frame.toString('latin1', HEAD_BYTES, HEAD_BYTES + keyLength),
     timeoutMs: frame.readUInt32LE(12),
     partRows: frame.readUInt32LE(16),
+    background: (frame.readUInt32LE(20) & BACKGROUND) !== 0,
     residentBytes,
     section: frame.subarray(sectionStart),
   };

@@ -61,7 +61,10 @@ export class Host implements JobOwner {
       return job;
     }
     const lease = residency.lease(request.key);
-    if (lease === undefined) this.#load(job, request.residentBytes);
+    if (lease === undefined && request.background && !residency.hasSpare(request.residentBytes)) {
+      const message = 'no memory is spare for background work';
+      queueMicrotask(() => job.fail('OVERLOADED', message, this.#retryAfterMs()));
+    } else if (lease === undefined) this.#load(job, request.residentBytes);
     else job.enqueue(lease);
     return job;
   }

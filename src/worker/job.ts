@@ -21,6 +21,7 @@ export class Job implements LaneRun {
   readonly key: string;
   readonly section: Uint8Array;
   readonly partRows: number;
+  readonly background: boolean;
   readonly expiresAtMs: number;
   readonly reply: Reply;
   readonly #owner: JobOwner;
@@ -39,6 +40,7 @@ export class Job implements LaneRun {
     this.key = request.key;
     this.section = request.section;
     this.partRows = request.partRows;
+    this.background = request.background;
     this.reply = reply;
     this.#arrivedMs = owner.clock();
     this.expiresAtMs = this.#arrivedMs + timeoutMs;

@@ -95,6 +95,12 @@ export class Residency {
     if (this.#line.size > 0) this.#step();
   }
 
+  /** Whether a load could begin at once that takes nothing from any other: what background work may do. */
+  hasSpare(residentBytes: number): boolean {
+    const isQuiet = this.#loading === 0 && this.#line.size === 0;
+    return isQuiet && this.#usedBytes + residentBytes <= this.#options.budgetBytes;
+  }
+
   /** For a model that `lease` didn't have. The waiter is called later, never from in here. */
   load(key: ModelKey, residentBytes: number, waiter: Waiter): void {
     let entry = this.#entries.get(key);
@@ -146,6 +152,7 @@ export class Residency {
   /** Serves the line from its head until something has to be waited for. */
   #step(): void {
     const { budgetBytes, concurrentLoads } = this.#options;
+    clearTimeout(this.#timer);
     for (let entry = this.#line.peek(); entry !== undefined; entry = this.#line.peek()) {
       if (this.#loading >= concurrentLoads) {
         this.#shortSinceMs = undefined;
@@ -173,7 +180,6 @@ export class Residency {
     const nowMs = clock();
     this.#shortSinceMs ??= nowMs;
     const leftMs = Math.max(head.arrivedMs, this.#shortSinceMs) + memoryWaitMs - nowMs;
-    clearTimeout(this.#timer);
     if (leftMs > 0) {
       this.#timer = setTimeout(() => this.#step(), leftMs);
       return false;
@@ -184,7 +190,6 @@ export class Residency {
   }
 
   #begin(entry: Entry): void {
-    clearTimeout(this.#timer);
     this.#shortSinceMs = undefined;
     this.#line.shift();
     entry.state = 'loading';

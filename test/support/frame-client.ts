@@ -18,6 +18,7 @@ export interface Ask {
   readonly residentBytes?: number;
   readonly timeoutMs?: number;
   readonly partRows?: number;
+  readonly background?: boolean;
 }
 
 /** A router's side of one frame connection, as plain as can be. */
@@ -59,9 +60,11 @@ export class FrameClient {
 
   start(ask: Ask): { id: number; answer: Promise<AnswerFrame> } {
     const id = this.#nextId++;
-    const { key, residentBytes = 100_000, timeoutMs = 20_000, partRows = 0 } = ask;
+    const { key, residentBytes = 100_000, timeoutMs = 20_000, partRows = 0, background = false } = ask;
     const answer = new Promise<AnswerFrame>((resolve) => this.#pending.set(id, resolve));
-    this.socket.write(encodeRequest({ id, key, timeoutMs, partRows, residentBytes }, ask.tensors));
+    this.socket.write(
+      encodeRequest({ id, key, timeoutMs, partRows, residentBytes, background }, ask.tensors),
+    );
     return { id, answer };
   }
 

@@ -15,6 +15,8 @@ export interface LaneRun {
   readonly model: LaneModel;
   readonly section: Uint8Array;
   readonly partRows: number;
+  /** Waits until nothing else does, and is alone in its message. */
+  readonly background: boolean;
   readonly expiresAtMs: number;
   begin(nowMs: number): void;
   end(outcome: RunOutcome): void;

@@ -42,6 +42,7 @@ export class Lane {
   readonly #hangMs: number;
   readonly #watchdog: NodeJS.Timeout;
   readonly #runs = new FairQueue<LaneRun>();
+  readonly #background = new FairQueue<LaneRun>();
   #loads: LoadJob[] = [];
   #releases: ReleaseJob[] = [];
   #turnScheduled = false;
@@ -84,13 +85,17 @@ export class Lane {
   }
 
   run(run: LaneRun): void {
-    this.#runs.push(run.tenant, run);
-    this.#waitingUs += expectedUs(run);
+    if (run.background) this.#background.push(run.tenant, run);
+    else {
+      this.#runs.push(run.tenant, run);
+      this.#waitingUs += expectedUs(run);
+    }
     this.#scheduleTurn();
   }
 
   /** Takes a run back; false when it is with the thread already. `end` is not called then. */
   cancel(run: LaneRun): boolean {
+    if (run.background) return this.#background.delete(run.tenant, run);
     if (!this.#runs.delete(run.tenant, run)) return false;
     this.#forget(run);
     return true;
@@ -150,9 +155,10 @@ export class Lane {
     const releases = this.#releases;
     this.#releases = [];
     // Runs that have all expired leave their turn to a load: nothing else would call for it.
-    const runs = this.#loadsNext && this.#loads.length > 0 ? [] : this.#takeRuns();
+    let runs = this.#loadsNext && this.#loads.length > 0 ? [] : this.#takeRuns();
     const load = runs.length === 0 ? this.#loads.shift() : undefined;
     this.#loadsNext = load === undefined;
+    if (runs.length === 0 && load === undefined) runs = this.#takeBackground();
     if (load !== undefined) this.#sentUs = this.#loadUs;
     return { releases, loads: load === undefined ? [] : [load], runs };
   }
@@ -170,8 +176,7 @@ export class Lane {
       this.#runs.shift();
       this.#forget(next);
       if (expired) {
-        this.#metrics.expired.inc();
-        next.end({ ok: false, failure: EXPIRED, runUs: 0 });
+        this.#expire(next);
         continue;
       }
       runs.push(next);
@@ -179,6 +184,24 @@ export class Lane {
     }
     if (runs.length > 0) this.#metrics.laneBatchRuns.observe(runs.length);
     return runs;
+  }
+
+  /** One at a time, so that what arrives meanwhile waits for no more than that. */
+  #takeBackground(): LaneRun[] {
+    const nowMs = this.#clock();
+    for (let next = this.#background.shift(); next !== undefined; next = this.#background.shift()) {
+      if (next.expiresAtMs > nowMs) {
+        this.#sentUs = expectedUs(next);
+        return [next];
+      }
+      this.#expire(next);
+    }
+    return [];
+  }
+
+  #expire(run: LaneRun): void {
+    this.#metrics.expired.inc();
+    run.end({ ok: false, failure: EXPIRED, runUs: 0 });
   }
 
   /** The estimate of a model moves while its runs wait, so the sum is only near; nothing waiting makes it exact. */

@@ -110,7 +110,9 @@ describe('/v1 of a router', () => {
     http.levers.point = 0.05;
     const asked = new Happening();
     http.levers.onRequest = (frame, answer) => {
-      if (frame.key.startsWith('acme/split/3@')) asked.happen();
+      const isShadow = frame.key.startsWith('acme/split/3@');
+      assert.equal(frame.background, isShadow);
+      if (isShadow) asked.happen();
       sumRows(frame, answer);
     };
     const sent = await shadows();

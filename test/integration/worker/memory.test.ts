@@ -54,6 +54,26 @@ test('a full queue answers OVERLOADED and when to come back', async (t) => {
   await client.close();
 });
 
+test('a background request loads into spare memory only, and evicts nothing', async (t) => {
+  const worker = await startTestWorker({ budgetBytes: 2 * MODEL_BYTES });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const tensors = feedsOf(caseOf('stock-quantile'));
+  const asked = async (tenant: string, background: boolean) => {
+    const key = await worker.add('stock-quantile', { tenant });
+    const { result } = await client.ask({ key, tensors, background, residentBytes: MODEL_BYTES });
+    return result.ok ? 'ok' : result.code;
+  };
+  assert.equal(await asked('a', false), 'ok');
+  assert.equal(await asked('b', true), 'ok');
+  assert.equal(await asked('c', true), 'OVERLOADED');
+  assert.equal(await worker.metric('evictions_total'), 0);
+  assert.equal(await asked('b', true), 'ok');
+  assert.equal(await asked('c', false), 'ok');
+  assert.equal(await worker.metric('evictions_total'), 1);
+  await client.close();
+});
+
 test('a request larger than the queue is run when it is alone', async (t) => {
   const worker = await startTestWorker({ limits: { workerQueueBytes: 8 } });
   t.after(() => worker.dispose());

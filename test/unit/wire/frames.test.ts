@@ -34,6 +34,7 @@ const request = fc.record(
     timeoutMs: u32,
     partRows: u32,
     residentBytes: fc.maxSafeNat(),
+    background: fc.boolean(),
   },
   { noNullPrototype: true },
 );
@@ -163,13 +164,20 @@ test('numbers beyond 32 bits are cut to the largest, not wrapped', () => {
 
 test('resident bytes that are no size are refused', () => {
   for (const residentBytes of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    const head = { id: 1, key: 'k', timeoutMs: 1, partRows: 0, residentBytes };
+    const head = { id: 1, key: 'k', timeoutMs: 1, partRows: 0, residentBytes, background: false };
     assert.throws(() => decodeFrame(encodeRequest(head, [])), /resident bytes/);
   }
 });
 
 test('a frame has room for all that one request may hold', () => {
-  const head = { id: 1, key: 'k'.repeat(400), timeoutMs: 1, partRows: 0, residentBytes: 1 };
+  const head = {
+    id: 1,
+    key: 'k'.repeat(400),
+    timeoutMs: 1,
+    partRows: 0,
+    residentBytes: 1,
+    background: false,
+  };
   const limits = { inputBytes: 8_001, workerQueueBytes: 10 };
   const data = new Uint8Array(limits.inputBytes);
   const tensor = { name: 'x'.repeat(60_000), datatype: 'BOOL' as const, shape: [data.length], data };

@@ -38,7 +38,7 @@ interface Asked extends LaneRun {
   readonly outcome: Promise<RunOutcome>;
 }
 
-function ask(tenant: string, model: LaneModel, order: string[] = []): Asked {
+function ask(tenant: string, model: LaneModel, order: string[] = [], background = false): Asked {
   const { promise, resolve } = Promise.withResolvers<RunOutcome>();
   const asked: Asked = {
     key: tenant,
@@ -46,6 +46,7 @@ function ask(tenant: string, model: LaneModel, order: string[] = []): Asked {
     model,
     section,
     partRows: 0,
+    background,
     expiresAtMs: nowMs + 1_000,
     begunMs: undefined,
     outcome: promise,
@@ -118,6 +119,22 @@ test('a load goes on when every run that waits beside it has expired', async () 
   const loaded = lane.load('8', 8, artifact());
   assert.ok(!(await expired.outcome).ok);
   assert.ok((await loaded) > 0);
+});
+
+test('background runs wait until nothing else does, and go one a message', async () => {
+  await lane.load('9', 9, artifact());
+  const model: LaneModel = { handle: 9, runUs: 1 };
+  const order: string[] = [];
+  const before = await batches();
+  const shadows = [ask('shadow', model, order, true), ask('shadow', model, order, true)];
+  const cancelled = ask('shadow', model, order, true);
+  assert.equal(lane.delayUs(), 0);
+  const production = Array.from({ length: 100 }, () => ask('a', model, order));
+  assert.equal(lane.cancel(cancelled), true);
+  await Promise.all([...shadows, ...production].map((one) => one.outcome));
+  assert.deepEqual(order.slice(-2), ['shadow', 'shadow']);
+  assert.equal(order.length, 102);
+  assert.equal((await batches()).runs - before.runs, 100);
 });
 
 test('one run that fails leaves the others of its message alone', async () => {
