@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { run } from './cli/program.ts';
 
 // `shoal models | head` closes the pipe early: that is no error.

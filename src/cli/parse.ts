@@ -12,6 +12,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+const MIN_BYTES = 1024 ** 2;
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** `512MiB`, `2GiB`, `2g`, `1000000`: binary units all. */
@@ -20,15 +21,23 @@ export function byteSize(text: string): number {
   const unit = UNIT_BYTES[match?.[2]?.toLowerCase() ?? ''];
   if (match === null || unit === undefined)
     throw new InvalidArgumentError('Expected a size like 512MiB or 2GiB.');
-  return Math.floor(Number(match[1]) * unit);
+  const bytes = Math.floor(Number(match[1]) * unit);
+  if (bytes < MIN_BYTES) throw new InvalidArgumentError(`That is ${bytes} bytes; expected 1MiB at least.`);
+  return bytes;
 }
 
 /** `--limit name=value`, repeatable. */
 export function limitSetting(text: string, before: Partial<Limits> = {}): Partial<Limits> {
   const [name = '', value = ''] = text.split('=');
-  if (!Object.hasOwn(DEFAULT_LIMITS, name) || !/^[1-9]\d*$/.test(value)) {
+  if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
     throw new InvalidArgumentError(
       `Expected name=value with a name of ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
+    );
+  }
+  if (!/^[1-9]\d*$/.test(value)) {
+    const usual = DEFAULT_LIMITS[name as keyof Limits];
+    throw new InvalidArgumentError(
+      `${name} takes a whole number, like its default ${usual}; got "${value}".`,
     );
   }
   return { ...before, [name]: Number(value) };

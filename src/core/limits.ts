@@ -27,6 +27,8 @@ export const DEFAULT_LIMITS = {
   framesPerWrite: 4_096,
   /** Runs that a worker gathers into one message to a lane. */
   runsPerMessage: 64,
+  /** How long one message may keep a lane before other models' runs are sent to the next worker of their shard. */
+  laneOverrunMs: 1_000,
   /** How long one message may keep a lane before its worker ends and starts anew: nothing else ends a run. */
   laneHangMs: 60_000,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */

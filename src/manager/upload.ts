@@ -61,7 +61,7 @@ async function readForm(request: FastifyRequest, deps: UploadDeps): Promise<Omit
   // A config of its own limit is checked below; the parser's own limit is only a fence.
   const limits = { fileSize: artifactBytes + 1, fieldSize: bodyBytes, files: 2, parts: 2, fields: 2 };
   try {
-    for await (const part of request.parts({ limits })) {
+    for await (const part of request.parts({ limits, isPartAFile })) {
       if (part.fieldname === 'config') config = await readConfig(part, deps);
       else if (part.fieldname === 'artifact' && part.type === 'file' && source === undefined)
         source = await takeStream(part.file, deps);
@@ -76,6 +76,11 @@ async function readForm(request: FastifyRequest, deps: UploadDeps): Promise<Omit
   }
   if (source === undefined) throw invalid('the form has no part artifact');
   return { source, config };
+}
+
+/** The config too comes as it was sent: the parser's own reading of a JSON part would round 64-bit integers. */
+function isPartAFile(name: string | undefined): boolean {
+  return name === 'artifact' || name === 'config';
 }
 
 async function readConfig(part: MultipartFile | MultipartValue, deps: UploadDeps): Promise<ModelConfig> {

@@ -141,9 +141,11 @@ async function getArtifact(deps: RouteDeps, id: VersionId, reply: FastifyReply):
   if (record === undefined) throw await missing(deps, id);
   const { digest, bytes } = record.artifact;
   const stored = await deps.sources.artifacts.stat(digest);
-  const chunks = stored?.bytes === bytes ? await deps.sources.artifacts.stream(digest) : undefined;
+  // Read whole before the first byte leaves: what is not as it was registered must not be given out as if it were.
+  const isSound = stored !== undefined && (await deps.sources.artifacts.holds(digest));
+  const chunks = isSound ? await deps.sources.artifacts.stream(digest) : undefined;
   if (chunks === undefined) {
-    const found = stored === undefined ? 'missing' : `corrupt (${stored.bytes} bytes instead of ${bytes})`;
+    const found = stored === undefined ? 'missing' : 'corrupt';
     const message = `artifact ${digest} is ${found} in the store; pushing its version again repairs it`;
     throw new ShoalError('STORE_UNAVAILABLE', message);
   }

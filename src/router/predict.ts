@@ -1,4 +1,4 @@
-import { checkModel, checkTenant } from '../core/ids.ts';
+import { checkModel, checkTenant, isLabel } from '../core/ids.ts';
 import { ShoalError } from '../core/errors.ts';
 import { chooseVersion, stickyPoint } from '../core/traffic-split.ts';
 import type { NamedTensor } from '../model/signature.ts';
@@ -126,7 +126,14 @@ function pin(wanted: string, target: Target, { traffic }: TableModel): string {
     if (traffic.stable !== undefined) return traffic.stable;
     throw new ShoalError('NO_TRAFFIC', `model ${target.tenant}/${target.model} has no stable version`);
   }
-  return wanted === 'canary' && traffic.canary !== undefined ? traffic.canary.version : wanted;
+  if (wanted === 'canary' && traffic.canary !== undefined) return traffic.canary.version;
+  if (isLabel(wanted)) {
+    throw new ShoalError(
+      'VERSION_NOT_FOUND',
+      `model ${target.tenant}/${target.model} has no ${wanted} to ask for`,
+    );
+  }
+  return wanted;
 }
 
 function versionNotFound({ tenant, model }: Target, version: string): ShoalError {

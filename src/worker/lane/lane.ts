@@ -37,10 +37,12 @@ export class Lane {
   readonly #clock: () => number;
   readonly #metrics: WorkerMetrics;
   readonly #onLost: (error: Error) => void;
-  readonly #maxRuns: number;
+  readonly #limits: LaneOptions['limits'];
   readonly #maxSectionBytes: number;
-  readonly #hangMs: number;
   readonly #watchdog: NodeJS.Timeout;
+  readonly #overrun: NodeJS.Timeout;
+  /** Keys of the runs that have held the lane for too long. */
+  #heldBy: ReadonlySet<string> | undefined;
   readonly #runs = new FairQueue<LaneRun>();
   readonly #background = new FairQueue<LaneRun>();
   #loads: LoadJob[] = [];
@@ -59,10 +61,10 @@ export class Lane {
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#onLost = options.onLost;
-    this.#maxRuns = options.limits.runsPerMessage;
+    this.#limits = options.limits;
     this.#maxSectionBytes = maxFrameBytes(options.limits) - HEAD_BYTES;
-    this.#hangMs = options.limits.laneHangMs;
-    this.#watchdog = setTimeout(() => this.#checkHang(), this.#hangMs);
+    this.#watchdog = setTimeout(() => this.#checkHang(), this.#limits.laneHangMs);
+    this.#overrun = setTimeout(() => this.#onOverrun(), this.#limits.laneOverrunMs);
     this.#pool = new Piscina<LaneTask, LaneAnswer>({
       filename: new URL('./thread.ts', import.meta.url).href,
       minThreads: 1,
@@ -85,7 +87,9 @@ export class Lane {
   }
 
   run(run: LaneRun): void {
-    if (run.background) this.#background.push(run.tenant, run);
+    if (this.#heldBy !== undefined && !this.#heldBy.has(run.key))
+      queueMicrotask(() => this.#sendElsewhere(run));
+    else if (run.background) this.#background.push(run.tenant, run);
     else {
       this.#runs.push(run.tenant, run);
       this.#waitingUs += expectedUs(run);
@@ -120,6 +124,7 @@ export class Lane {
   close(): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#watchdog);
+    clearTimeout(this.#overrun);
     return this.#pool.destroy();
   }
 
@@ -142,6 +147,7 @@ export class Lane {
     this.#sent = batch;
     this.#sentAtMs = nowMs;
     this.#watchdog.refresh();
+    this.#overrun.refresh();
     for (const run of batch.runs) run.begin(nowMs);
     const task = makeTask(batch, this.#maxSectionBytes);
     const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
@@ -167,7 +173,7 @@ export class Lane {
     const runs: LaneRun[] = [];
     this.#sentUs = 0;
     const nowMs = this.#clock();
-    while (runs.length < this.#maxRuns) {
+    while (runs.length < this.#limits.runsPerMessage) {
       const next = this.#runs.peek();
       if (next === undefined) break;
       const runUs = expectedUs(next);
@@ -209,19 +215,43 @@ export class Lane {
     this.#waitingUs = this.#runs.size === 0 ? 0 : Math.max(0, this.#waitingUs - expectedUs(run));
   }
 
-  /** Runs `hangMs` after the last message was sent. A run in native code can't be ended but with its process. */
+  /**
+   * Runs `laneOverrunMs` after the last message was sent. A model whose runs take so long makes its own callers wait;
+   * those of other models are better off on the next worker of their shard.
+   */
+  #onOverrun(): void {
+    if (this.#sent === undefined || this.#sent.runs.length === 0) return;
+    this.#heldBy = new Set(this.#sent.runs.map(({ key }) => key));
+    const waiting = this.#runs.size;
+    for (let index = 0; index < waiting; index++) {
+      const run = this.#runs.shift() as LaneRun;
+      if (this.#heldBy.has(run.key)) this.#runs.push(run.tenant, run);
+      else {
+        this.#forget(run);
+        this.#sendElsewhere(run);
+      }
+    }
+  }
+
+  #sendElsewhere(run: LaneRun): void {
+    const message = `runs of another model have held the lane for more than ${this.#limits.laneOverrunMs} ms`;
+    run.end({ ok: false, failure: { code: 'OVERLOADED', message }, runUs: 0 });
+  }
+
+  /** Runs `laneHangMs` after the last message was sent. A run in native code can't be ended but with its process. */
   #checkHang(): void {
     if (this.#sent === undefined) return;
     const keys = new Set([...this.#sent.loads, ...this.#sent.runs].map(({ key }) => key));
     this.#onLost(
       new Error(
-        `a lane gave no answer for ${this.#hangMs} ms (limit laneHangMs); it had ${[...keys].join(', ')}`,
+        `a lane gave no answer for ${this.#limits.laneHangMs} ms (limit laneHangMs); it had ${[...keys].join(', ')}`,
       ),
     );
   }
 
   #settle(batch: Batch, answer: LaneAnswer): void {
     this.#sent = undefined;
+    this.#heldBy = undefined;
     for (const job of batch.releases) job.resolve();
     for (const [index, job] of batch.loads.entries()) {
       const loaded = answer.loads[index];
@@ -250,6 +280,7 @@ export class Lane {
     for (const job of batch.loads) job.reject(fromFailure(LOST));
     for (const job of batch.releases) job.resolve();
     this.#sent = undefined;
+    this.#heldBy = undefined;
     this.#scheduleTurn();
   }
 }

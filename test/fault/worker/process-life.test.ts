@@ -132,6 +132,29 @@ test('a run that never ends takes the process with it after the hang limit, and 
   await client.close();
 });
 
+test('runs of other models do not wait behind one that holds the lane', async (t) => {
+  const worker = await startTestWorker({ lanes: 1, limits: { laneOverrunMs: 500 } });
+  t.after(() => worker.dispose());
+  const client = await FrameClient.connect(worker.address, TOKEN);
+  const fine = { key: await worker.add('stock-quantile'), tensors: feedsOf(caseOf('stock-quantile')) };
+  outputsOf(await client.ask(fine));
+  const endless = { key: await worker.addBytes(endlessModel()), tensors: [columnTensor('x', 'FP32', [1])] };
+  const held = client.ask(endless);
+  // Answered while the endless model is still loading; the first that waits behind its run is sent elsewhere.
+  let answer = await client.ask(fine);
+  while (answer.result.ok) answer = await client.ask(fine);
+  for (const refused of [answer, await client.ask(fine)]) {
+    assert.ok(!refused.result.ok && refused.result.code === 'OVERLOADED');
+    assert.match(refused.result.message, /runs of another model have held the lane/);
+    assert.ok(refused.queueDelayUs > 0, 'routers see that it is slow');
+  }
+  // Its own callers wait: their model may just be slow.
+  const own = client.ask(endless);
+  const first = await Promise.race([held, own, client.ask(fine)]);
+  assert.ok(!first.result.ok && first.result.code === 'OVERLOADED');
+  await client.close();
+});
+
 test('a corrupt cache file is found by its digest and fetched again', async (t) => {
   const cacheDir = path.join(tmpdir(), `shoal-cache-${process.pid}`);
   t.after(() => rm(cacheDir, { recursive: true, force: true }));
