@@ -21,8 +21,6 @@ export interface AdmissionPool {
   admit(request: AdmissionRequest): Promise<AdmissionFindings>;
   /** Ends every process; what is under way or waits fails with SHUTTING_DOWN. */
   close(): Promise<void>;
-  /** Kills every process without waiting for its end. */
-  kill(): void;
 }
 
 export interface AdmissionPoolDeps {
@@ -99,10 +97,6 @@ class Pool implements AdmissionPool {
     this.#closed = true;
     for (const job of this.#queue.splice(0)) job.reject(closing());
     await Promise.all([...this.#slots].map((slot) => slot.child.release()));
-  }
-
-  kill(): void {
-    void this.close();
   }
 
   /** Gives waiting jobs to processes with room, and starts processes while there are more jobs than those take. */

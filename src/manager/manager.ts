@@ -33,8 +33,6 @@ export interface Manager {
   readonly routes: FastifyPluginAsync;
   /** Ends the admission processes; the stores are the caller's. */
   close(): Promise<void>;
-  /** The same at once, for a process that is about to exit. */
-  kill(): void;
 }
 
 /** The manager's role in one process: its parts, put together. */
@@ -67,6 +65,5 @@ export function createManager(deps: ManagerDeps): Manager {
       stop.abort();
       await Promise.all([pool.close(), sweeping]);
     },
-    kill: () => pool.kill(),
   };
 }

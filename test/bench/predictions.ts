@@ -1,19 +1,10 @@
+import { named } from '../support/bad-requests.ts';
 import { startShoal } from '../support/shoal.ts';
 import { httpPost, inTurn, runLoad, startEcho, summary } from './harness.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 
 const ROUNDS = 3;
-const ROW = {
-  tenure_months: 12,
-  monthly_spend: 49.84,
-  open_tickets: 1,
-  age: 51,
-  logins: 210,
-  late_share: 0.793,
-  nps: -75,
-  days_idle: 39,
-};
-const BODY = JSON.stringify({ instances: [ROW] });
+const BODY = JSON.stringify({ instances: [named] });
 /** The sample tenants that have the churn model: twelve kinds go round over thirty tenants. */
 const TENANTS = ['acme', 'juniper', 'thyme'];
 

@@ -4,6 +4,7 @@ import { type JsonValue, parseJson } from '../../src/model/json.ts';
 import type { NamedTensor } from '../../src/model/signature.ts';
 import { decodeBytes } from '../../src/model/tensor-json.ts';
 import { layElements } from '../../src/model/elements.ts';
+import { columnTensor, type JsonColumn } from './tensors.ts';
 
 /** A real model with the answers of the library that it came from. */
 export interface ModelCase {
@@ -25,7 +26,7 @@ const root = join(import.meta.dirname, '../fixtures/models');
 
 export const MODEL_NAMES: readonly string[] = readdirSync(root).sort();
 
-export function loadArtifact(name: string): Uint8Array {
+export function loadArtifact(name: string): Buffer {
   return readFileSync(join(root, name, 'model.onnx'));
 }
 
@@ -35,6 +36,13 @@ export function artifactPath(name: string): string {
 
 export function loadCase(name: string): ModelCase {
   return parseJson(readFileSync(join(root, name, 'case.json')), { depth: 32 }) as unknown as ModelCase;
+}
+
+/** The case's feeds as tensors, in the declared types. */
+export function feedsOf(modelCase: ModelCase): NamedTensor[] {
+  return modelCase.inputs.map(({ name, type }) =>
+    columnTensor(name, type, modelCase.feeds[name] as JsonColumn),
+  );
 }
 
 /** Row `row` of a case as an object instance, one value an input. */

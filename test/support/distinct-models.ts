@@ -1,6 +1,6 @@
-import { artifactOf } from './real-models.ts';
+import { loadArtifact } from './cases.ts';
 
-const template = artifactOf('churn-logreg');
+const template = loadArtifact('churn-logreg');
 /** The packed floats of the linear classifier's coefficients, found by their tag in the file. */
 const at = coefficientsAt();
 

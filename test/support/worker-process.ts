@@ -9,7 +9,7 @@ import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import { modelKey } from '../../src/wire/model-key.ts';
 import type { WorkerMessage, WorkerProcessConfig } from '../../src/wire/worker-process.ts';
-import { artifactOf } from './real-models.ts';
+import { loadArtifact } from './cases.ts';
 
 export const TOKEN = 'test-token';
 
@@ -74,7 +74,7 @@ export async function startTestWorker(
     directory,
     store,
     addBytes,
-    add: (name, as) => addBytes(prepareArtifact(artifactOf(name)).bytes, { model: name, ...as }),
+    add: (name, as) => addBytes(prepareArtifact(loadArtifact(name)).bytes, { model: name, ...as }),
     call,
     async metric(name) {
       const metrics = (await (await call('/metrics')).json()) as {

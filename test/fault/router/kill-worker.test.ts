@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { Caller } from '../../../src/router/caller.ts';
 import { dispatch } from '../../../src/router/dispatch.ts';
 import { readSection } from '../../../src/wire/tensor-section.ts';
-import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadCase, feedsOf } from '../../support/cases.ts';
 import { connected, createRouterParts } from '../../support/router-parts.ts';
 import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
 
@@ -19,7 +19,7 @@ it('kill -9 of one of two workers under load fails no request', async (t) => {
   const parts = createRouterParts(members, { token: TOKEN });
   t.after(() => parts.fleet.close());
   await connected(parts.fleet, 2);
-  const tensors = feedsOf(caseOf(MODEL));
+  const tensors = feedsOf(loadCase(MODEL));
   const keys: string[] = [];
   for (const model of ['a', 'b', 'c', 'd']) {
     for (const worker of workers) keys.push(await worker.add(MODEL, { model }));

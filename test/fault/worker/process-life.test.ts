@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
-import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadCase, feedsOf } from '../../support/cases.ts';
 import type { WorkerMessage } from '../../../src/wire/worker-process.ts';
 import { endlessModel } from '../../support/endless-model.ts';
 import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
@@ -20,7 +20,7 @@ test('a stop lets requests under way finish', async (t) => {
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
   const key = await worker.add('fraud-forest');
-  const tensors = feedsOf(caseOf('fraud-forest'));
+  const tensors = feedsOf(loadCase('fraud-forest'));
   const exited = once(worker.child, 'exit');
   const answers = Array.from({ length: 200 }, () => client.ask({ key, tensors }));
   await answers[0];
@@ -121,7 +121,7 @@ test('a run that never ends takes the process with it after the hang limit, and 
   const logged = text(worker.child.stderr as Readable);
   const client = await FrameClient.connect(worker.address, TOKEN);
   const fine = await worker.add('stock-quantile');
-  outputsOf(await client.ask({ key: fine, tensors: feedsOf(caseOf('stock-quantile')) }));
+  outputsOf(await client.ask({ key: fine, tensors: feedsOf(loadCase('stock-quantile')) }));
   const key = await worker.addBytes(endlessModel());
   const exited = once(worker.child, 'exit');
   void client.ask({ key, tensors: [columnTensor('x', 'FP32', [1])] });
@@ -136,7 +136,7 @@ test('runs of other models do not wait behind one that holds the lane', async (t
   const worker = await startTestWorker({ lanes: 1, limits: { laneOverrunMs: 500 } });
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
-  const fine = { key: await worker.add('stock-quantile'), tensors: feedsOf(caseOf('stock-quantile')) };
+  const fine = { key: await worker.add('stock-quantile'), tensors: feedsOf(loadCase('stock-quantile')) };
   outputsOf(await client.ask(fine));
   const endless = { key: await worker.addBytes(endlessModel()), tensors: [columnTensor('x', 'FP32', [1])] };
   const held = client.ask(endless);
@@ -158,7 +158,7 @@ test('runs of other models do not wait behind one that holds the lane', async (t
 test('a corrupt cache file is found by its digest and fetched again', async (t) => {
   const cacheDir = path.join(tmpdir(), `shoal-cache-${process.pid}`);
   t.after(() => rm(cacheDir, { recursive: true, force: true }));
-  const tensors = feedsOf(caseOf('stock-quantile'));
+  const tensors = feedsOf(loadCase('stock-quantile'));
   const first = await startTestWorker({ cacheDir });
   t.after(() => first.dispose());
   const key = await first.add('stock-quantile');

@@ -7,7 +7,7 @@ import { digestOf, sourceOf } from '../../../src/manager/artifact-source.ts';
 import { distinctModel } from '../../support/distinct-models.ts';
 import { trappingModel } from '../../support/hostile-models.ts';
 import { call, type ManagerApp, startManagerApp } from '../../support/manager-app.ts';
-import { artifactOf, MODEL_NAMES } from '../../support/real-models.ts';
+import { loadArtifact, MODEL_NAMES } from '../../support/cases.ts';
 
 let app: ManagerApp;
 before(async () => {
@@ -27,7 +27,7 @@ const messageOf = (body: unknown) => (body as { error?: { message: string } }).e
 describe('one registration', () => {
   it('takes every real model, and gives it back unchanged', async () => {
     for (const name of MODEL_NAMES) {
-      const artifact = artifactOf(name);
+      const artifact = loadArtifact(name);
       const registered = await put(versionUrl(name, '7', 'real'), artifact, OCTETS);
       assert.equal(registered.status, 201, `${name}: ${JSON.stringify(registered.body)}`);
       const { digest, bytes, status, signature, resources } = registered.body;

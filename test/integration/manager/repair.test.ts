@@ -5,7 +5,7 @@ import { after, before, it } from 'node:test';
 import type { Digest } from '../../../src/core/ids.ts';
 import { sweepArtifacts } from '../../../src/manager/artifact-sweep.ts';
 import { bulk, call, type ManagerApp, startManagerApp } from '../../support/manager-app.ts';
-import { artifactOf } from '../../support/real-models.ts';
+import { loadArtifact } from '../../support/cases.ts';
 
 let app: ManagerApp;
 before(async () => {
@@ -14,7 +14,7 @@ before(async () => {
 after(() => app.close());
 
 /** A classifier whose ZipMap is prepared away, so that two artifacts belong to a version. */
-const artifact = artifactOf('churn-logreg');
+const artifact = loadArtifact('churn-logreg');
 const name = { tenant: 'acme', model: 'churn', version: '1' };
 const url = '/v1/tenants/acme/models/churn/versions/1';
 const base64 = artifact.toString('base64');
@@ -79,7 +79,7 @@ it('a rejected upload leaves nothing behind', async () => {
   form.set('config', new Blob(['{"nonsense": 1}']), 'config.json');
   for (const [body, headers] of [
     [Buffer.from('not onnx'), OCTETS],
-    [artifactOf('digits-mlp'), OCTETS],
+    [loadArtifact('digits-mlp'), OCTETS],
     [form, {}],
   ] as const) {
     const answer = await fetch(app.origin + url, { method: 'PUT', body, headers });

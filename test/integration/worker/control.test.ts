@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { encodeCancel, encodeFailure, FRAME_PATH, FRAME_PROTOCOL } from '../../../src/wire/frames.ts';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
-import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadCase, feedsOf } from '../../support/cases.ts';
 import { startTestWorker, type TestWorker, TOKEN } from '../../support/worker-process.ts';
 
 let worker: TestWorker;
@@ -62,7 +62,7 @@ test('malformed frames drop their connection and no other', async () => {
     await bad.close();
   }
   const key = await worker.add('stock-quantile');
-  outputsOf(await good.ask({ key, tensors: feedsOf(caseOf('stock-quantile')) }));
+  outputsOf(await good.ask({ key, tensors: feedsOf(loadCase('stock-quantile')) }));
   await good.close();
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
-import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadCase, feedsOf } from '../../support/cases.ts';
 import { startTestWorker, TOKEN } from '../../support/worker-process.ts';
 
 const MODEL_BYTES = 100_000;
@@ -17,7 +17,7 @@ test('under a tiny budget models come and go, and every request is answered righ
   const names = ['stock-quantile', 'segments-kmeans', 'churn-logreg', 'claims-poisson', 'energy-multi-ridge'];
   const models = await Promise.all(
     names.flatMap((name) =>
-      ['a', 'b'].map(async (tenant) => ({ key: await worker.add(name, { tenant }), model: caseOf(name) })),
+      ['a', 'b'].map(async (tenant) => ({ key: await worker.add(name, { tenant }), model: loadCase(name) })),
     ),
   );
   const asked = Array.from({ length: 400 }, async (_, index) => {
@@ -42,7 +42,7 @@ test('a full queue answers OVERLOADED and when to come back', async (t) => {
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
   const key = await worker.add('fraud-forest');
-  const tensors = feedsOf(caseOf('fraud-forest'));
+  const tensors = feedsOf(loadCase('fraud-forest'));
   const answers = await Promise.all(Array.from({ length: 50 }, () => client.ask({ key, tensors })));
   const good = answers.filter((answer) => answer.result.ok);
   assert.ok(good.length >= 8 && good.length < 50);
@@ -58,7 +58,7 @@ test('a background request loads into spare memory only, and evicts nothing', as
   const worker = await startTestWorker({ budgetBytes: 2 * MODEL_BYTES });
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
-  const tensors = feedsOf(caseOf('stock-quantile'));
+  const tensors = feedsOf(loadCase('stock-quantile'));
   const asked = async (tenant: string, background: boolean) => {
     const key = await worker.add('stock-quantile', { tenant });
     const { result } = await client.ask({ key, tensors, background, residentBytes: MODEL_BYTES });
@@ -79,7 +79,7 @@ test('a request larger than the queue is run when it is alone', async (t) => {
   t.after(() => worker.dispose());
   const client = await FrameClient.connect(worker.address, TOKEN);
   const key = await worker.add('stock-quantile');
-  const tensors = feedsOf(caseOf('stock-quantile'));
+  const tensors = feedsOf(loadCase('stock-quantile'));
   outputsOf(await client.ask({ key, tensors }));
   const two = await Promise.all([client.ask({ key, tensors }), client.ask({ key, tensors })]);
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
-import { caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadCase, feedsOf } from '../../support/cases.ts';
 import { elementsOf, columnTensor } from '../../support/tensors.ts';
 import { startTestWorker, type TestWorker, TOKEN } from '../../support/worker-process.ts';
 
@@ -20,7 +20,7 @@ after(async () => {
 
 test('however many wait for a cold model, it is loaded once', async () => {
   const key = await worker.add('approve-tree');
-  const model = caseOf('approve-tree');
+  const model = loadCase('approve-tree');
   const asked = Array.from({ length: 200 }, () => client.ask({ key, tensors: feedsOf(model) }));
   const answers = await Promise.all(asked);
   for (const answer of answers) {
@@ -41,7 +41,7 @@ test('models of several tenants in both lanes answer side by side', async () => 
   await Promise.all(
     names.map(async (name, index) => {
       const key = await worker.add(name, { tenant: `t${index}` });
-      const model = caseOf(name);
+      const model = loadCase(name);
       const answers = await Promise.all(
         Array.from({ length: 50 }, () =>
           client.ask({ key, tensors: feedsOf(model), partRows: model.batch ?? 0 }),
@@ -57,7 +57,7 @@ test('models of several tenants in both lanes answer side by side', async () => 
 
 test('a failed run and a failed load are answered, and the next one is served', async () => {
   const key = await worker.add('recommend-torch-embedding');
-  const model = caseOf('recommend-torch-embedding');
+  const model = loadCase('recommend-torch-embedding');
   const feeds = feedsOf(model);
   const wrong = feeds.map((feed) =>
     feed.datatype === 'INT64'
@@ -85,7 +85,7 @@ test('a failed run and a failed load are answered, and the next one is served', 
 
 test('a malformed tensor section or key fails that request alone', async () => {
   const key = await worker.add('stock-quantile');
-  const model = caseOf('stock-quantile');
+  const model = loadCase('stock-quantile');
   const answer = await client.ask({ key: 'no-key', tensors: feedsOf(model) });
   assert.ok(!answer.result.ok && answer.result.code === 'INVALID_REQUEST');
   const feed = feedsOf(model)[0];
@@ -97,7 +97,7 @@ test('a malformed tensor section or key fails that request alone', async () => {
 
 test('expired requests are dropped unrun', async () => {
   const key = await worker.add('ltv-lightgbm-large');
-  const tensors = feedsOf(caseOf('ltv-lightgbm-large'));
+  const tensors = feedsOf(loadCase('ltv-lightgbm-large'));
   const answer = await client.ask({ key, tensors, timeoutMs: 0 });
   assert.ok(!answer.result.ok && answer.result.code === 'DEADLINE_EXCEEDED');
   const again = await Promise.all(
@@ -109,7 +109,7 @@ test('expired requests are dropped unrun', async () => {
 
 test('a cancelled request is never answered', async () => {
   const key = await worker.add('fraud-forest');
-  const tensors = feedsOf(caseOf('fraud-forest'));
+  const tensors = feedsOf(loadCase('fraud-forest'));
   const cancelled = client.start({ key, tensors });
   client.cancel(cancelled.id);
   client.cancel(999_999);

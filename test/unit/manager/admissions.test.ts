@@ -33,7 +33,6 @@ function scriptedPool() {
       return { spec, residentBytes: 1, loadMs: 1, runMs: 1, prepared: Buffer.concat([bytes, bytes]) };
     },
     close: () => Promise.resolve(),
-    kill: () => undefined,
   };
   return { pool, tests: () => tests };
 }

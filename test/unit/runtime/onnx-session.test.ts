@@ -7,7 +7,7 @@ import { ELEMENT_BYTES } from '../../../src/model/signature.ts';
 import { loadOnnxSession } from '../../../src/runtime/onnx-session.ts';
 import { measureLoad, estimateResidentBytes } from '../../../src/runtime/resident-memory.ts';
 import { ELEMENT, int64s, model, node, value } from '../../support/onnx-builder.ts';
-import { artifactOf } from '../../support/real-models.ts';
+import { loadArtifact } from '../../support/cases.ts';
 import { columnTensor, elementsOf } from '../../support/tensors.ts';
 
 const ELEMENT_OF: Readonly<Record<Datatype, number>> = {
@@ -156,7 +156,7 @@ test('what cannot be loaded says why', async () => {
   await assert.rejects(loadOnnxSession(unknown), refuses('UNSUPPORTED_ARTIFACT', /Nonesuch/));
   await assert.rejects(loadOnnxSession(new Uint8Array(0)), refuses('INVALID_ARTIFACT', /empty/));
   await assert.rejects(loadOnnxSession(Buffer.from('not a model')), refuses('INVALID_ARTIFACT', /protobuf/));
-  const cut = artifactOf('churn-logreg').subarray(0, 300);
+  const cut = loadArtifact('churn-logreg').subarray(0, 300);
   await assert.rejects(loadOnnxSession(cut), refuses('INVALID_ARTIFACT', /can't load/));
 });
 
@@ -183,7 +183,7 @@ test('a failed run says what failed, without source locations', async () => {
 });
 
 test('a measured load is never free', async () => {
-  const bytes = artifactOf('stock-quantile');
+  const bytes = loadArtifact('stock-quantile');
   const measured = await measureLoad(bytes, loadOnnxSession);
   assert.ok(measured.residentBytes >= estimateResidentBytes(bytes.length, 0));
   assert.ok(measured.loadMs > 0);

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prepareArtifact } from '../../../src/model/onnx/prepare.ts';
 import { loadOnnxSession } from '../../../src/runtime/onnx-session.ts';
-import { artifactOf, caseOf, feedsOf, MODEL_NAMES, type ModelCase } from '../../support/real-models.ts';
+import { loadArtifact, loadCase, feedsOf, MODEL_NAMES, type ModelCase } from '../../support/cases.ts';
 import { elementsOf, type JsonColumn } from '../../support/tensors.ts';
 
 for (const name of MODEL_NAMES) {
   test(`${name} answers what its library answered`, async () => {
-    const model = caseOf(name);
-    const prepared = prepareArtifact(artifactOf(name));
+    const model = loadCase(name);
+    const prepared = prepareArtifact(loadArtifact(name));
     const executor = await loadOnnxSession(prepared.bytes);
     const outputs = await executor.run(feedsOf(model), model.batch ?? 0);
     assert.deepEqual(

@@ -7,7 +7,7 @@ import { Lane } from '../../../src/worker/lane/lane.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts';
 import { prepareArtifact } from '../../../src/model/onnx/prepare.ts';
-import { artifactOf, caseOf, feedsOf } from '../../support/real-models.ts';
+import { loadArtifact, loadCase, feedsOf } from '../../support/cases.ts';
 
 /** A real lane thread; a clock that stands still unless a test moves it. */
 let nowMs = 0;
@@ -28,8 +28,8 @@ before(async () => {
 after(() => lane.close());
 
 const artifact = (): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(prepareArtifact(artifactOf('churn-logreg')).bytes);
-const tensors = feedsOf(caseOf('churn-logreg'));
+  Uint8Array.from(prepareArtifact(loadArtifact('churn-logreg')).bytes);
+const tensors = feedsOf(loadCase('churn-logreg'));
 const section = Buffer.alloc(sectionBytes(tensors));
 writeSection(section, 0, tensors);
 
