@@ -26,9 +26,10 @@ test('however many wait for a cold model, it is loaded once', async () => {
   for (const answer of answers) {
     const label = outputsOf(answer)[0];
     assert.deepEqual(label && elementsOf(label), model.expected[label?.name ?? '']);
-    assert.equal(answer.cold, true);
-    assert.ok(answer.loadUs > 0);
+    // The last of them may come in only when the load is done: those are warm, and say so.
+    assert.equal(answer.loadUs > 0, answer.cold);
   }
+  assert.equal(answers[0]?.cold, true);
   assert.equal(await worker.metric('loads_total'), 1);
   const warm = await client.ask({ key, tensors: feedsOf(model) });
   assert.equal(warm.cold, false);
