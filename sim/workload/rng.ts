@@ -52,7 +52,7 @@ const streamNumbers = { kind: 1, template: 2, weights: 3, ranks: 4, arrivals: 5,
 export type Stream = keyof typeof streamNumbers;
 
 /** One to one on 32 bits: the finaliser of MurmurHash3. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let h = value | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35);

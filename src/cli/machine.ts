@@ -4,7 +4,7 @@ import os from 'node:os';
 const SHARE_FOR_MODELS = 0.6;
 
 /** Memory that this process may use: its cgroup's limit, else the machine's. */
-export function memoryBytes(): number {
+function memoryBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
 }

@@ -7,7 +7,7 @@ const LOW_BITS = 2 ** 26;
 const POINTS = 2 ** 53;
 
 /** 32 bits of text; UTF-8 for what isn't ASCII. MurmurHash3 x86_32. */
-export function hash32(text: string, seed: number): number {
+function hash32(text: string, seed: number): number {
   return murmurhash.v3(text, seed);
 }
 

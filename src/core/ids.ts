@@ -7,7 +7,7 @@ export const VERSION_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 export const DIGEST_PATTERN = '^sha256:[0-9a-f]{64}$';
 
 /** Names for a role in traffic; no version may be called so. */
-export const LABELS = ['stable', 'canary', 'shadow'] as const;
+const LABELS = ['stable', 'canary', 'shadow'] as const;
 export type Label = (typeof LABELS)[number];
 
 /** `sha256:` and 64 hex digits. */

@@ -8,7 +8,7 @@ export interface RetryBudgetOptions {
   readonly maxSaved: number;
 }
 
-export const DEFAULT_RETRY_BUDGET: RetryBudgetOptions = { share: 0.2, floorPerSecond: 10, maxSaved: 8_192 };
+const DEFAULT_RETRY_BUDGET: RetryBudgetOptions = { share: 0.2, floorPerSecond: 10, maxSaved: 8_192 };
 
 /** A token bucket that requests fill. Pure of a clock: the caller says what time it is. */
 export class RetryBudget {

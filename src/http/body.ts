@@ -11,37 +11,40 @@ const DISCARD_MS = 5_000;
 const DISCARD_BYTES = 256 * 1024 * 1024;
 
 type Inflate = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
-const INFLATERS: Readonly<Record<string, Inflate>> = {
-  gzip: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
-  'x-gzip': promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
-  deflate: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate),
-  zstd: promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress),
-};
+/** A Map, as are all tables that callers' words look into: an object would know `constructor` too. */
+const INFLATERS: ReadonlyMap<string, Inflate> = new Map<string, Inflate>([
+  ['gzip', promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)],
+  ['x-gzip', promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)],
+  ['deflate', promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate)],
+  ['zstd', promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)],
+]);
 
 /**
  * A whole body of at most `limits.bodyBytes` (before and after inflation), within `limits.bodyTimeoutMs`.
  * Throws TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, INVALID_REQUEST (cut off, or not what its encoding says).
  */
 export async function readBody(request: IncomingMessage, payload: Readable, limits: Limits): Promise<Buffer> {
-  const encoding = contentEncoding(request);
-  const inflate = encoding === undefined ? undefined : INFLATERS[encoding];
-  if (encoding !== undefined && inflate === undefined)
-    throw unsupportedEncoding(encoding, Object.keys(INFLATERS));
+  const coding = decoderOf(request, INFLATERS);
   const raw = await collect(request, payload, limits);
-  return inflate === undefined ? raw : inflateWithin(raw, inflate, encoding as string, limits.bodyBytes);
+  return coding === undefined ? raw : inflateWithin(raw, coding, limits.bodyBytes);
 }
 
-/** The encoding a body says it has; undefined for none. */
-export function contentEncoding(request: IncomingMessage): string | undefined {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
-  return encoding === undefined || encoding === '' || encoding === 'identity' ? undefined : encoding;
+export interface Coding<Decoder> {
+  readonly encoding: string;
+  readonly decoder: Decoder;
 }
 
-export function unsupportedEncoding(encoding: string, known: readonly string[]): ShoalError {
-  return new ShoalError(
-    'UNSUPPORTED_ENCODING',
-    `content-encoding must be ${known.length === 0 ? 'absent here' : `one of ${known.join(', ')}`}, got ${quote(encoding)}`,
-  );
+/** What decodes a body, by its content-encoding; undefined when it has none. Throws UNSUPPORTED_ENCODING. */
+export function decoderOf<Decoder>(
+  request: IncomingMessage,
+  decoders: ReadonlyMap<string, Decoder>,
+): Coding<Decoder> | undefined {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (encoding === '' || encoding === 'identity') return undefined;
+  const decoder = decoders.get(encoding);
+  if (decoder !== undefined) return { encoding, decoder };
+  const known = decoders.size === 0 ? 'absent here' : `one of ${[...decoders.keys()].join(', ')}`;
+  throw new ShoalError('UNSUPPORTED_ENCODING', `content-encoding must be ${known}, got ${quote(encoding)}`);
 }
 
 function collect(request: IncomingMessage, payload: Readable, limits: Limits): Promise<Buffer> {
@@ -75,12 +78,11 @@ function collect(request: IncomingMessage, payload: Readable, limits: Limits): P
 
 async function inflateWithin(
   raw: Buffer,
-  inflate: Inflate,
-  encoding: string,
+  { encoding, decoder }: Coding<Inflate>,
   maxBytes: number,
 ): Promise<Buffer> {
   try {
-    return await inflate(raw, { maxOutputLength: maxBytes });
+    return await decoder(raw, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw tooLarge(maxBytes, `more after ${encoding} inflation`);

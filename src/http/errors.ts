@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from './body.ts';
 import { type ErrorDetail, errorBody, ShoalError } from '../core/errors.ts';
+import { quote } from '../core/ids.ts';
 
 /** Sends any error in the shape of the API that the URL belongs to. What isn't ours is INTERNAL and logged. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -43,7 +44,7 @@ function toShoalError(error: unknown, request: FastifyRequest): ShoalError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ShoalError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `content-type ${JSON.stringify(request.headers['content-type'])} is not taken here`,
+      `content-type ${quote(request.headers['content-type'] ?? '')} is not taken here`,
     );
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' || statusCode === 413)

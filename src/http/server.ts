@@ -14,7 +14,7 @@ import { ShoalError } from '../core/errors.ts';
 import { quote } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { parseJson } from '../model/json.ts';
-import { contentEncoding, readBody, unsupportedEncoding } from './body.ts';
+import { decoderOf, readBody } from './body.ts';
 import { onClientError } from './client-error.ts';
 import { sendError } from './errors.ts';
 import { RouteList, routeName } from './route-list.ts';
@@ -43,6 +43,7 @@ export interface HttpServerOptions {
   readonly stopping: () => boolean;
 }
 
+const NO_DECODERS: ReadonlyMap<string, never> = new Map<string, never>();
 const PRINTABLE_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
@@ -119,8 +120,7 @@ function useBodyParsers(app: FastifyInstance, limits: Limits): void {
       throw new ShoalError('UNSUPPORTED_MEDIA_TYPE', `content-type ${quote(type)} is not taken here`);
     }
     // Bulk streams decode their own encoding.
-    const encoding = taken === 'application/octet-stream' ? contentEncoding(request.raw) : undefined;
-    if (encoding !== undefined) throw unsupportedEncoding(encoding, []);
+    if (taken === 'application/octet-stream') decoderOf(request.raw, NO_DECODERS);
     return payload;
   });
 }
@@ -145,7 +145,7 @@ function useHooks(app: FastifyInstance, options: HttpServerOptions): void {
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
-    const route = url === undefined ? 'none' : (names.get(url) ?? routeName(url));
+    const route = names.get(url ?? '') ?? 'none';
     durations.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
     requestLog?.info({
       requestId: request.id,

@@ -10,7 +10,7 @@ export interface SweepDeps {
 }
 
 /** Whatever a registration under way relies on was put or held less long ago than this. */
-export const UNUSED_MS = 60 * 60 * 1000;
+const UNUSED_MS = 60 * 60 * 1000;
 
 /**
  * Deletes the artifacts that no version has: of deleted versions, and of registrations that failed late. What

@@ -2,13 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import zlib from 'node:zlib';
 import { ShoalError } from '../core/errors.ts';
-import { contentEncoding, unsupportedEncoding } from '../http/body.ts';
+import { decoderOf } from '../http/body.ts';
 
-const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
-  gzip: zlib.createGunzip,
-  'x-gzip': zlib.createGunzip,
-  zstd: zlib.createZstdDecompress,
-};
+const DECODERS: ReadonlyMap<string, () => NodeJS.ReadWriteStream> = new Map<
+  string,
+  () => NodeJS.ReadWriteStream
+>([
+  ['gzip', zlib.createGunzip],
+  ['x-gzip', zlib.createGunzip],
+  ['zstd', zlib.createZstdDecompress],
+]);
 
 export interface ChunkOptions {
   /** The longest silence of a client that we are waiting for. */
@@ -41,11 +44,9 @@ export function decodedChunks(
   body: Readable,
   options: ChunkOptions,
 ): AsyncIterable<Uint8Array> {
-  const encoding = contentEncoding(request);
-  if (encoding === undefined) return bodyChunks(body, options);
-  const decoder = DECODERS[encoding]?.();
-  if (decoder === undefined) throw unsupportedEncoding(encoding, Object.keys(DECODERS));
-  return decode(bodyChunks(body, options), decoder, encoding);
+  const coding = decoderOf(request, DECODERS);
+  if (coding === undefined) return bodyChunks(body, options);
+  return decode(bodyChunks(body, options), coding.decoder(), coding.encoding);
 }
 
 async function* decode(

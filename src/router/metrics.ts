@@ -5,7 +5,6 @@ const SECONDS = [
 ];
 
 export type RetryReason = 'not_sent' | 'lost' | 'shutting_down' | 'overloaded' | 'store_unavailable';
-export type ShadowOutcome = 'sent' | 'failed' | 'skipped_busy' | 'skipped_limit';
 
 /** What the gauges read when they are scraped. */
 export interface RouterGauges {

@@ -6,8 +6,6 @@ const SECONDS = [
 ];
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64];
 
-export type EvictionReason = 'lru';
-
 export interface WorkerMetrics {
   readonly queueSeconds: Histogram;
   readonly loadSeconds: Histogram;

@@ -4,6 +4,15 @@ const REGISTER = '/v1/tenants/acme/models/new/versions/1';
 const OCTETS = { 'content-type': 'application/octet-stream' };
 
 export const BAD_REGISTRATIONS: readonly BadRequest[] = [
+  bad('a bulk stream in an encoding that objects know', 400, 'UNSUPPORTED_ENCODING', /constructor/, '{}', {
+    path: '/v1/models:bulkRegister',
+    headers: { 'content-type': 'application/x-ndjson', 'content-encoding': 'constructor' },
+  }),
+  bad('an artifact in an encoding', 400, 'UNSUPPORTED_ENCODING', /gzip/, Buffer.from('x'), {
+    method: 'PUT',
+    path: REGISTER,
+    headers: { ...OCTETS, 'content-encoding': 'gzip' },
+  }),
   bad('an empty artifact', 422, 'INVALID_ARTIFACT', /empty|0 bytes/, Buffer.alloc(0), {
     method: 'PUT',
     path: REGISTER,

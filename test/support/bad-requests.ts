@@ -119,6 +119,16 @@ export const BAD_PREDICTIONS: readonly BadRequest[] = [
   bad('a false content-encoding', 400, 'INVALID_REQUEST', /gzip/, '{"instances":[]}', {
     headers: { 'content-encoding': 'gzip' },
   }),
+  bad(
+    'a content-encoding that objects know',
+    400,
+    'UNSUPPORTED_ENCODING',
+    /constructor/,
+    { instances: [row] },
+    {
+      headers: { 'content-encoding': 'constructor' },
+    },
+  ),
   bad('an unknown content-encoding', 400, 'UNSUPPORTED_ENCODING', /lzma/, '{}', {
     headers: { 'content-encoding': 'lzma' },
   }),
