@@ -28,6 +28,26 @@ export interface TestWorker {
   dispose(): Promise<void>;
 }
 
+/** A worker of one lane, as a test starts it unless it says otherwise. */
+export function workerConfig(
+  artifactsDir: string,
+  settings: Partial<WorkerProcessConfig> = {},
+): WorkerProcessConfig {
+  return {
+    id: 'w1',
+    zone: 'z1',
+    host: '127.0.0.1',
+    port: 0,
+    token: TOKEN,
+    lanes: 1,
+    budgetBytes: 512 * 1024 * 1024,
+    artifactsDir,
+    limits: DEFAULT_LIMITS,
+    logLevel: 'silent',
+    ...settings,
+  };
+}
+
 export async function startTestWorker(
   settings: Partial<Omit<WorkerProcessConfig, 'limits'>> & {
     limits?: Partial<WorkerProcessConfig['limits']>;
@@ -38,19 +58,10 @@ export async function startTestWorker(
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
   const store = await openDirectoryArtifacts(artifactsDir);
-  const config: WorkerProcessConfig = {
-    id: 'w1',
-    zone: 'z1',
-    host: '127.0.0.1',
-    port: 0,
-    token: TOKEN,
-    lanes: 1,
-    budgetBytes: 512 * 1024 * 1024,
-    artifactsDir,
-    logLevel: 'silent',
+  const config = workerConfig(artifactsDir, {
     ...settings,
     limits: { ...DEFAULT_LIMITS, ...settings.limits },
-  };
+  });
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
     stdio: ['ignore', log, log, 'ipc'],
     execArgv: [...process.execArgv, ...execArgv],
