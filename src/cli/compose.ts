@@ -119,7 +119,7 @@ function workerTemplate(settings: CompositionSettings, token: string): WorkerTem
     artifactsDir: data.artifactsDir,
     ...(cache === undefined ? {} : { cacheDir: cache, cacheBytes }),
   };
-  return { ...place, ...artifacts, token, lanes, budgetBytes, limits, logLevel };
+  return { ...place, ...artifacts, journalDir: data.journalDir, token, lanes, budgetBytes, limits, logLevel };
 }
 
 async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {

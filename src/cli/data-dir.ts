@@ -6,6 +6,8 @@ import { CliError, EXIT } from './exit.ts';
 export interface DataDir {
   readonly registryFile: string;
   readonly artifactsDir: string;
+  /** What the workers were at, for after a crash. */
+  readonly journalDir: string;
   release(): void;
 }
 
@@ -23,6 +25,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return {
     registryFile: path.join(dir, 'registry.db'),
     artifactsDir: path.join(dir, 'artifacts'),
+    journalDir: dir,
     release: () => lock.close(),
   };
 }

@@ -11,7 +11,10 @@ const MAX_RESTART_DELAY_MS = 5_000;
 const START_MS = 30_000;
 
 /** What the workers of one machine have in common; each gets its own id and its own folder of `cacheDir`. */
-export type WorkerTemplate = Omit<WorkerProcessConfig, 'id'>;
+export type WorkerTemplate = Omit<WorkerProcessConfig, 'id' | 'journalFile' | 'suspects'> & {
+  /** Where the workers' crash journals lie. */
+  readonly journalDir: string;
+};
 
 /** Starts the workers of `shoal up`, announces them as members and starts again those that die. */
 export class WorkerFleet {
@@ -30,9 +33,15 @@ export class WorkerFleet {
   async start(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
       const id = `worker-${index}`;
-      const { cacheDir } = this.#template;
+      const { cacheDir, journalDir, ...template } = this.#template;
       const cache = cacheDir === undefined ? {} : { cacheDir: path.join(cacheDir, id) };
-      const config = { ...this.#template, ...cache, id };
+      const config = {
+        ...template,
+        ...cache,
+        id,
+        journalFile: path.join(journalDir, `${id}.journal`),
+        suspects: [],
+      };
       this.#slots.push(new WorkerSlot(config, this.#members, this.#logger));
     }
     await Promise.all(this.#slots.map((slot) => slot.start()));

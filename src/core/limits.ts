@@ -28,13 +28,16 @@ export const DEFAULT_LIMITS = {
   /** Runs that a worker gathers into one message to a lane. */
   runsPerMessage: 64,
   /** How long one message may keep a lane before other models' runs are sent to the next worker of their shard. */
-  laneOverrunMs: 1_000,
+  laneOverrunMs: 500,
   /** How long one message may keep a lane before its worker ends and starts anew: nothing else ends a run. */
-  laneHangMs: 60_000,
+  laneHangMs: 30_000,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
   /** How long a cold load may wait for memory that leased models hold. */
   memoryWaitMs: 2_000,
+  /** So many crashes within so long put a version in quarantine. */
+  strikes: 3,
+  strikeMs: 24 * 3_600_000,
   /** The longest and the default deadline of a prediction. */
   deadlineMs: 60_000,
   defaultDeadlineMs: 5_000,

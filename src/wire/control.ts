@@ -22,6 +22,29 @@ export interface WorkerState {
   readonly state: 'ready' | 'draining';
   /** The keys of the model asked for that are resident now. */
   readonly keys?: readonly ModelKey[];
+  /** What happened lately to the versions of the model asked for, and where they stand. */
+  readonly history?: readonly ModelHistory[];
+}
+
+/** One version's life in a worker, as far as the worker remembers. Times are ISO 8601. */
+export interface ModelHistory {
+  readonly key: ModelKey;
+  readonly state: 'waiting' | 'loading' | 'resident' | 'leaving' | 'gone';
+  readonly residentBytes: number;
+  readonly loadMs?: number;
+  readonly loadedAt?: string;
+  readonly lastUsedAt?: string;
+  /** Requests since it was loaded. */
+  readonly uses: number;
+  readonly pinnedUntil?: string;
+  readonly eviction?: {
+    readonly at: string;
+    readonly reason: string;
+    /** The model whose load needed the room; its tenant is a stranger, so only operators may see it. */
+    readonly for?: ModelKey;
+  };
+  /** What it would take to stay, or to stay longer, in words. */
+  readonly advice: string;
 }
 
 export interface WarmRequest {
@@ -29,6 +52,8 @@ export interface WarmRequest {
   readonly residentBytes: number;
   /** Load only where this one is resident; absent: load in any case. */
   readonly ifResident?: ModelKey;
+  /** Once loaded it stays for so long, whatever else needs room; said again before the time is over. */
+  readonly pinMs?: number;
 }
 
 export interface WarmAnswer {

@@ -26,6 +26,7 @@ export function maxFrameBytes(limits: {
 const REQUEST = 1;
 const CANCEL = 2;
 const ANSWER = 3;
+const HELD = 4;
 
 /** Flag of a request. */
 const BACKGROUND = 1;
@@ -90,7 +91,17 @@ export interface AnswerFrame extends AnswerTimings {
       };
 }
 
-export type Frame = RequestFrame | CancelFrame | AnswerFrame;
+/**
+ * Worker -> every router: a run of this model has held its lane for longer than `laneOverrunMs`; or it no longer does.
+ * Until then the model must not be tried on another worker, or one endless run after the other would hold them all.
+ */
+export interface HeldFrame {
+  readonly type: 'held';
+  readonly key: ModelKey;
+  readonly isHeld: boolean;
+}
+
+export type Frame = RequestFrame | CancelFrame | AnswerFrame | HeldFrame;
 
 export function encodeRequest(
   request: Omit<RequestFrame, 'section' | 'type'>,
@@ -117,6 +128,18 @@ export function encodeCancel(id: number): Buffer {
   frame.writeUInt32LE(CANCEL_BYTES, 0);
   frame[4] = CANCEL;
   frame.writeUInt32LE(id, 8);
+  return frame;
+}
+
+/** 0 u32 length | 4 u8 type | 5 u8 is held | 6 u16 key bytes | 8 key, pad */
+export function encodeHeld(key: ModelKey, isHeld: boolean): Buffer {
+  const keyLength = Buffer.byteLength(key);
+  const frame = Buffer.alloc(Math.max(CANCEL_BYTES, align8(8 + keyLength)));
+  frame.writeUInt32LE(frame.length, 0);
+  frame[4] = HELD;
+  frame[5] = isHeld ? 1 : 0;
+  frame.writeUInt16LE(keyLength, 6);
+  frame.write(key, 8);
   return frame;
 }
 
@@ -168,11 +191,18 @@ export function decodeFrame(frame: Buffer): Frame {
     throw new FrameError(`${frame.length} bytes are not one whole frame`);
   const type = frame[4];
   if (type === CANCEL) return { type: 'cancel', id: frame.readUInt32LE(8) };
+  if (type === HELD) return decodeHeld(frame);
   if (frame.length < HEAD_BYTES + 8)
     throw new FrameError(`a frame of type ${type} has only ${frame.length} bytes`);
   if (type === REQUEST) return decodeRequest(frame);
   if (type === ANSWER) return decodeAnswer(frame);
   throw new FrameError(`unknown frame type ${type}`);
+}
+
+function decodeHeld(frame: Buffer): HeldFrame {
+  const keyEnd = 8 + frame.readUInt16LE(6);
+  if (keyEnd > frame.length) throw new FrameError('held frame ends before its key');
+  return { type: 'held', key: frame.toString('latin1', 8, keyEnd), isHeld: frame[5] === 1 };
 }
 
 function decodeRequest(frame: Buffer): RequestFrame {

@@ -18,8 +18,9 @@ if (!process.connected) dieNow();
 let worker: Promise<Worker | undefined> | undefined;
 
 process.on('message', (command: WorkerCommand) => {
-  if ('type' in command) void stop();
-  else worker = start(command);
+  if ('type' in command) {
+    if (command.type === 'stop') void stop();
+  } else worker = start(command);
 });
 
 async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {

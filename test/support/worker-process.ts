@@ -42,6 +42,8 @@ export function workerConfig(
     lanes: 1,
     budgetBytes: 512 * 1024 * 1024,
     artifactsDir,
+    journalFile: `${artifactsDir}.journal`,
+    suspects: [],
     limits: DEFAULT_LIMITS,
     logLevel: 'silent',
     ...settings,

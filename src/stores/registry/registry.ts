@@ -31,6 +31,16 @@ export interface Registry {
    */
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number): Promise<ModelRecord>;
 
+  /**
+   * A crash that a version is blamed for, counted within `limits.strikeMs`; the `limits.strikes`th puts it in
+   * quarantine, which is a change like any other. VERSION_NOT_FOUND also when its prepared digest is another by now.
+   */
+  strike(id: VersionId, preparedDigest: Digest, reason: string): Promise<StrikeOutcome>;
+  /** Forgets its strikes too; nothing changes when it is in none. VERSION_NOT_FOUND. */
+  liftQuarantine(id: VersionId): Promise<VersionRecord>;
+  /** MODEL_NOT_FOUND. */
+  putModelSettings(tenant: string, model: string, settings: ModelSettings): Promise<ModelRecord>;
+
   tenant(tenant: string): Promise<TenantRecord | undefined>;
   tenants(page: PageRequest): Promise<Page<TenantRecord>>;
   putTenant(tenant: string, settings: TenantSettings): Promise<TenantRecord>;
@@ -92,6 +102,27 @@ export interface VersionRecord extends VersionId {
   readonly config: ModelConfig;
   /** The revision at which it was registered. */
   readonly revision: number;
+  /** Crashes that it is blamed for, not counting those too long ago. */
+  readonly strikes: number;
+  /** Set: it is not served. */
+  readonly quarantine?: Quarantine;
+}
+
+export interface Quarantine {
+  /** What it did, in words for the caller. */
+  readonly reason: string;
+  /** ISO 8601 */
+  readonly since: string;
+}
+
+export interface StrikeOutcome {
+  readonly strikes: number;
+  readonly quarantined: boolean;
+}
+
+export interface ModelSettings {
+  /** So many workers keep the model loaded, asked for or not; 0: none does. */
+  readonly minCopies: number;
 }
 
 export interface VersionLookup {
@@ -127,6 +158,7 @@ export interface ModelRecord {
   readonly tenant: string;
   readonly model: string;
   readonly traffic: Traffic;
+  readonly settings: ModelSettings;
   readonly versions: readonly string[];
   /** Of the last change to the model: its traffic or its set of versions. */
   readonly revision: number;
@@ -182,6 +214,8 @@ export type RoutingEntry =
 
 export interface RoutingState {
   readonly traffic: Traffic;
+  /** Absent: 0, as for nearly all. */
+  readonly minCopies?: number;
   readonly versions: readonly RoutingVersion[];
 }
 
@@ -191,4 +225,6 @@ export interface RoutingVersion {
   readonly preparedDigest: Digest;
   readonly residentBytes: number;
   readonly spec: ServingSpec;
+  /** Why it is in quarantine; absent: it isn't. */
+  readonly quarantine?: string;
 }

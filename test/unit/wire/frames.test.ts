@@ -101,7 +101,7 @@ function* chunks(stream: Buffer, sizes: readonly number[]): Generator<Buffer> {
 
 function open(decoded: Frame): unknown {
   if (decoded.type === 'request') return { ...decoded, section: readTensors(decoded.section) };
-  if (decoded.type === 'cancel' || !decoded.result.ok) return decoded;
+  if (decoded.type !== 'answer' || !decoded.result.ok) return decoded;
   return { ...decoded, result: { ok: true, section: readTensors(decoded.result.section) } };
 }
 
