@@ -11,6 +11,19 @@ export class FairQueue<T> {
     return this.#size;
   }
 
+  /** How many of those that wait now have their turn before an item that `tenant` would push now. */
+  ahead(tenant: string): number {
+    const own = this.#waiting.get(tenant);
+    if (own === undefined) return this.#waiting.size;
+    let ahead = 0;
+    let turns = own.size + 1;
+    for (const items of this.#waiting.values()) {
+      if (items === own) turns--;
+      ahead += Math.min(items.size, turns);
+    }
+    return ahead;
+  }
+
   /** The same item twice counts once. */
   push(tenant: string, item: T): void {
     const items = this.#waiting.get(tenant);

@@ -35,6 +35,10 @@ export const DEFAULT_LIMITS = {
   workerLoads: 32,
   /** How long a cold load may wait for memory that leased models hold. */
   memoryWaitMs: 2_000,
+  /** The share of a worker's budget that pinned models may take. */
+  pinnedPercent: 50,
+  /** Evicted versions whose story a worker remembers. */
+  historyVersions: 10_000,
   /** So many crashes within so long put a version in quarantine. */
   strikes: 3,
   strikeMs: 24 * 3_600_000,

@@ -5,7 +5,7 @@ import type { ModelKey } from './model-key.ts';
  * included, carries the fleet's token as `authorization: Bearer <token>`; without it the answer is 401.
  *
  *   GET  /state    -> WorkerState            (`?model=tenant/model`: with the keys of that model)
- *   POST /warm     WarmRequest -> WarmAnswer   (503 with an error body when the load failed)
+ *   POST /warm     WarmRequest -> WarmAnswer   (an error body when the load failed; OVERLOADED when more may not be pinned)
  *   GET  /metrics  -> prom-client's metrics as JSON, to be summed into the fleet's scrape
  */
 export interface WorkerState {
@@ -26,6 +26,12 @@ export interface WorkerState {
   readonly history?: readonly ModelHistory[];
 }
 
+/**
+ * Why a resident model had to go. room: a load needed its bytes; excess: so it did, for the process takes more memory
+ * than its models are counted for; idle: nobody had asked for it for `idleTtlMs`.
+ */
+export type EvictionReason = 'room' | 'excess' | 'idle';
+
 /** One version's life in a worker, as far as the worker remembers. Times are ISO 8601. */
 export interface ModelHistory {
   readonly key: ModelKey;
@@ -37,11 +43,14 @@ export interface ModelHistory {
   /** Requests since it was loaded. */
   readonly uses: number;
   readonly pinnedUntil?: string;
+  /** The latest one; a version that is resident again had come back since. */
   readonly eviction?: {
     readonly at: string;
-    readonly reason: string;
-    /** The model whose load needed the room; its tenant is a stranger, so only operators may see it. */
+    readonly reason: EvictionReason;
+    /** The model whose load needed the room; it may be a stranger's, so only operators may see it. */
     readonly for?: ModelKey;
+    /** What that model takes. */
+    readonly forBytes?: number;
   };
   /** What it would take to stay, or to stay longer, in words. */
   readonly advice: string;
@@ -54,6 +63,8 @@ export interface WarmRequest {
   readonly ifResident?: ModelKey;
   /** Once loaded it stays for so long, whatever else needs room; said again before the time is over. */
   readonly pinMs?: number;
+  /** Load only into memory that nothing else takes or waits for: nothing is evicted for it. */
+  readonly ifSpare?: boolean;
 }
 
 export interface WarmAnswer {

@@ -71,3 +71,22 @@ test('between two turns of a tenant every other waiting tenant has exactly one',
     }),
   );
 });
+
+test('ahead tells how many turns an item would wait', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 40 }),
+      fc.nat(10),
+      (tenants, taken) => {
+        const queue = new FairQueue<Item>();
+        for (const [number, tenant] of tenants.entries()) queue.push(tenant, { tenant, number });
+        for (let turn = 0; turn < taken; turn++) queue.shift();
+        const ahead = queue.ahead('a');
+        const mine = { tenant: 'a', number: -1 };
+        queue.push('a', mine);
+        for (let turn = 0; turn < ahead; turn++) assert.notEqual(queue.shift(), mine);
+        assert.equal(queue.shift(), mine);
+      },
+    ),
+  );
+});
