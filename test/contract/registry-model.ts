@@ -1,31 +1,50 @@
 import type { Traffic } from '../../src/core/traffic-split.ts';
 import { isInTraffic, withStable } from '../../src/core/traffic-split.ts';
 import { canonicalJson } from '../../src/model/canonical-json.ts';
-import type { Registration, RoutingEntry, TenantSettings } from '../../src/stores/registry/registry.ts';
+import type {
+  Registration,
+  RoutingEntry,
+  TenantSettings,
+  VersionId,
+} from '../../src/stores/registry/registry.ts';
+import type { RegistryLimitsUnderTest } from './registry-support.ts';
+
+interface ModelOf {
+  traffic: Traffic;
+  minCopies: number;
+  versions: Map<string, Registration & { strikes: number[]; quarantine?: string }>;
+}
 
 /** What a registry must hold after a sequence of operations, kept in the simplest way. Errors are codes. */
 export class RegistryModel {
   readonly tenants = new Map<string, TenantSettings>();
   readonly deleted = new Set<string>();
-  readonly models = new Map<string, { traffic: Traffic; versions: Map<string, Registration> }>();
+  readonly models = new Map<string, ModelOf>();
+  readonly #limits: RegistryLimitsUnderTest;
 
-  register(registration: Registration, versionsPerModel: number): string {
+  constructor(limits: RegistryLimitsUnderTest) {
+    this.#limits = limits;
+  }
+
+  register(registration: Registration): string {
     const { tenant, version, activate } = registration;
     if (this.deleted.has(tenant)) return 'TENANT_DELETED';
     const name = `${tenant}/${registration.model}`;
-    const model = this.models.get(name) ?? { traffic: {}, versions: new Map<string, Registration>() };
+    const model: ModelOf = this.models.get(name) ?? { traffic: {}, minCopies: 0, versions: new Map() };
     const present = model.versions.get(version);
     if (present !== undefined) {
       const equal =
         present.artifact.digest === registration.artifact.digest &&
         canonicalJson(present.config) === canonicalJson(registration.config);
       if (!equal) return 'VERSION_EXISTS';
-      if (activate && model.traffic.stable !== version) model.traffic = withStable(model.traffic, version);
+      if (!activate || model.traffic.stable === version) return 'unchanged';
+      if (present.quarantine !== undefined) return 'MODEL_QUARANTINED';
+      model.traffic = withStable(model.traffic, version);
       return 'unchanged';
     }
-    if (model.versions.size >= versionsPerModel) return 'QUOTA_EXCEEDED';
+    if (model.versions.size >= this.#limits.versionsPerModel) return 'QUOTA_EXCEEDED';
     if (!this.tenants.has(tenant)) this.tenants.set(tenant, {});
-    model.versions.set(version, registration);
+    model.versions.set(version, { ...registration, strikes: [] });
     if (activate) model.traffic = withStable(model.traffic, version);
     this.models.set(name, model);
     return 'registered';
@@ -46,11 +65,52 @@ export class RegistryModel {
   setTraffic(tenant: string, name: string, traffic: Traffic): string {
     const model = this.models.get(`${tenant}/${name}`);
     if (model === undefined) return 'MODEL_NOT_FOUND';
-    for (const version of [traffic.stable, traffic.canary?.version, traffic.shadow?.version]) {
-      if (version !== undefined && !model.versions.has(version)) return 'VERSION_NOT_FOUND';
+    const now = [model.traffic.stable, model.traffic.canary?.version, model.traffic.shadow?.version];
+    const roles = [traffic.stable, traffic.canary?.version, traffic.shadow?.version];
+    for (const [index, version] of roles.entries()) {
+      if (version === undefined) continue;
+      const record = model.versions.get(version);
+      if (record === undefined) return 'VERSION_NOT_FOUND';
+      if (record.quarantine !== undefined && now[index] !== version) return 'MODEL_QUARANTINED';
     }
     model.traffic = traffic;
     return 'ok';
+  }
+
+  strike(id: VersionId, preparedDigest: string, nowMs: number): string {
+    const version = this.models.get(`${id.tenant}/${id.model}`)?.versions.get(id.version);
+    if (version?.artifact.preparedDigest !== preparedDigest) return 'VERSION_NOT_FOUND';
+    const isNew = version.quarantine === undefined;
+    if (isNew) version.strikes.push(nowMs);
+    const strikes = this.#counted(version.strikes, nowMs);
+    const quarantined = isNew && strikes >= this.#limits.strikes;
+    if (quarantined) version.quarantine = new Date(nowMs).toISOString();
+    return JSON.stringify({ strikes, quarantined });
+  }
+
+  lift(id: VersionId): string {
+    const version = this.models.get(`${id.tenant}/${id.model}`)?.versions.get(id.version);
+    if (version === undefined) return 'VERSION_NOT_FOUND';
+    version.strikes = [];
+    delete version.quarantine;
+    return '0';
+  }
+
+  putModelSettings(tenant: string, name: string, minCopies: number): string {
+    const model = this.models.get(`${tenant}/${name}`);
+    if (model === undefined) return 'MODEL_NOT_FOUND';
+    model.minCopies = minCopies;
+    return 'ok';
+  }
+
+  strikes(nowMs: number): { id: VersionId; strikes: number }[] {
+    return [...this.models.values()].flatMap(({ versions }) =>
+      [...versions.values()].map((id) => ({ id, strikes: this.#counted(id.strikes, nowMs) })),
+    );
+  }
+
+  #counted(strikes: readonly number[], nowMs: number): number {
+    return strikes.filter((at) => at > nowMs - this.#limits.strikeMs).length;
   }
 
   putTenant(tenant: string, settings: TenantSettings): string {
@@ -70,14 +130,15 @@ export class RegistryModel {
   state(): Record<string, unknown> {
     const state: Record<string, unknown> = {};
     for (const [tenant, settings] of this.tenants) state[tenant] = settings;
-    for (const [name, { traffic, versions }] of this.models) {
-      const list = [...versions.values()].map(({ version, artifact }) => [
+    for (const [name, { traffic, minCopies, versions }] of this.models) {
+      const list = [...versions.values()].map(({ version, artifact, quarantine }) => [
         version,
         artifact.preparedDigest,
         artifact.resources.residentBytes,
         artifact.spec,
+        quarantine,
       ]);
-      state[name] = { traffic, versions: list };
+      state[name] = { traffic, minCopies, versions: list };
     }
     return state;
   }
@@ -103,13 +164,15 @@ export class Table {
       if (entry.kind === 'tenant') {
         if (entry.settings !== undefined) state[name] = entry.settings;
       } else if (entry.state !== undefined) {
-        const versions = entry.state.versions.map(({ version, preparedDigest, residentBytes, spec }) => [
-          version,
-          preparedDigest,
-          residentBytes,
-          spec,
+        const { traffic, minCopies = 0 } = entry.state;
+        const versions = entry.state.versions.map((version) => [
+          version.version,
+          version.preparedDigest,
+          version.residentBytes,
+          version.spec,
+          version.quarantine?.since,
         ]);
-        state[name] = { traffic: entry.state.traffic, versions };
+        state[name] = { traffic, minCopies, versions };
       }
     }
     return state;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { openSqliteRegistry } from '../../src/stores/registry/sqlite.ts';
 import { registryContract } from './registry.ts';
 
-registryContract('sqlite', async (limits) => {
+registryContract('sqlite', async (limits, now) => {
   const directory = await mkdtemp(join(tmpdir(), 'shoal-registry-'));
   const open = () =>
-    openSqliteRegistry(join(directory, 'registry.sqlite'), { ...limits, registryQueueCalls: 1_000 });
+    openSqliteRegistry(join(directory, 'registry.sqlite'), { ...limits, registryQueueCalls: 1_000 }, now);
   let registry = await open();
   return {
     registry,

@@ -15,9 +15,12 @@ export interface RegistryUnderTest {
 export interface RegistryLimitsUnderTest {
   readonly versionsPerModel: number;
   readonly changeLogEntries: number;
+  readonly strikes: number;
+  readonly strikeMs: number;
 }
 
-export type MakeRegistry = (limits: RegistryLimitsUnderTest) => Promise<RegistryUnderTest>;
+/** `now`: milliseconds since 1970. */
+export type MakeRegistry = (limits: RegistryLimitsUnderTest, now: () => number) => Promise<RegistryUnderTest>;
 
 export function registration(
   id: { tenant?: string; model?: string; version?: string },

@@ -4,6 +4,7 @@ import type { ModelConfig } from '../../src/model/config.ts';
 import type { RoutingEntry } from '../../src/stores/registry/registry.ts';
 import { RevisionGapError } from '../../src/stores/registry/registry.ts';
 import { registryProperties } from './registry-properties.ts';
+import { strikesContract } from './registry-strikes.ts';
 import {
   catchUp,
   type MakeRegistry,
@@ -14,10 +15,10 @@ import {
 
 /** What every implementation of Registry must do. */
 export function registryContract(name: string, make: MakeRegistry): void {
-  const limits = { versionsPerModel: 3, changeLogEntries: 50 };
+  const limits = { versionsPerModel: 3, changeLogEntries: 50, strikes: 3, strikeMs: 60_000 };
 
   async function withRegistry(test: (made: RegistryUnderTest) => Promise<void>): Promise<void> {
-    const made = await make(limits);
+    const made = await make(limits, Date.now);
     try {
       await test(made);
     } finally {
@@ -38,11 +39,12 @@ export function registryContract(name: string, make: MakeRegistry): void {
         for (const reopened of [false, true]) {
           const store = reopened ? await reopen() : registry;
           const { activate: _, ...stored } = first;
-          assert.deepEqual(await store.version('acme', 'churn', '1'), { ...stored, revision: 2 });
+          assert.deepEqual(await store.version('acme', 'churn', '1'), { ...stored, revision: 2, strikes: 0 });
           assert.deepEqual(await store.model('acme', 'churn'), {
             tenant: 'acme',
             model: 'churn',
             traffic: { stable: '1' },
+            settings: { minCopies: 0 },
             versions: ['1'],
             revision: 2,
           });
@@ -251,6 +253,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
         await assert.rejects(read(81), RevisionGapError);
       }));
 
+    strikesContract(make);
     registryProperties(name, make);
   });
 }

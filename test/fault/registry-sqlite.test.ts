@@ -118,6 +118,31 @@ it('a damaged, foreign or empty file is refused and stays as it was', async () =
   }
 });
 
+it('a file of the first schema is brought up to date as it is opened, and loses nothing', async () => {
+  const old = join(directory, 'old.sqlite');
+  const db = new DatabaseSync(old);
+  db.exec(await readFile(new URL('../fixtures/registry-schema-1.sql', import.meta.url), 'utf8'));
+  db.close();
+  for (const opening of ['as it was', 'again']) {
+    const registry = await openSqliteRegistry(old);
+    const revision = opening === 'again' ? 7 : 6;
+    assert.equal(await registry.revision(), revision);
+    const model = await registry.model('acme', 'churn');
+    assert.deepEqual(model?.traffic, { stable: '1', canary: { version: '2', percent: 5 } });
+    assert.deepEqual(model.settings, { minCopies: opening === 'again' ? 1 : 0 });
+    const record = await registry.version('acme', 'churn', '1');
+    const { activate: _, ...stored } = registration({}, { features: ['age', 'plan'] });
+    assert.deepEqual(record, { ...stored, revision: 2, strikes: opening === 'again' ? 1 : 0 });
+    const known = registration({ model: 'ltv' }, { config: { classifier: false } });
+    assert.equal((await registry.register([known]))[0]?.status, 'unchanged');
+    if (opening === 'as it was') {
+      await registry.strike(record, record.artifact.preparedDigest, 'crashed');
+      await registry.putModelSettings('acme', 'churn', { minCopies: 1 });
+    }
+    await registry.close();
+  }
+});
+
 it('a write-ahead log without its database is refused', async () => {
   const lone = join(directory, 'lone.sqlite');
   await writeFile(`${lone}-wal`, 'what is left');

@@ -26,14 +26,15 @@ export interface Registry {
   /** Its versions and traffic with it. MODEL_NOT_FOUND. */
   deleteModel(tenant: string, model: string): Promise<{ revision: number }>;
   /**
-   * MODEL_NOT_FOUND, VERSION_NOT_FOUND (names the role), REVISION_CONFLICT (with the current one) when
-   * `ifRevision` is given and is not the model's.
+   * MODEL_NOT_FOUND, VERSION_NOT_FOUND and MODEL_QUARANTINED (both name the role; a version in quarantine keeps a
+   * role that it has), REVISION_CONFLICT (with the current one) when `ifRevision` is given and is not the model's.
    */
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number): Promise<ModelRecord>;
 
   /**
    * A crash that a version is blamed for, counted within `limits.strikeMs`; the `limits.strikes`th puts it in
-   * quarantine, which is a change like any other. VERSION_NOT_FOUND also when its prepared digest is another by now.
+   * quarantine, which is a change like any other. In quarantine it takes no more of them. VERSION_NOT_FOUND also
+   * when its prepared digest is another by now.
    */
   strike(id: VersionId, preparedDigest: Digest, reason: string): Promise<StrikeOutcome>;
   /** Forgets its strikes too; nothing changes when it is in none. VERSION_NOT_FOUND. */
@@ -109,14 +110,16 @@ export interface VersionRecord extends VersionId {
 }
 
 export interface Quarantine {
-  /** What it did, in words for the caller. */
+  /** What it did, in words for the caller that go on after "it". */
   readonly reason: string;
   /** ISO 8601 */
   readonly since: string;
 }
 
 export interface StrikeOutcome {
+  /** Those that count now, this one included. */
   readonly strikes: number;
+  /** Whether this one put it in quarantine. */
   readonly quarantined: boolean;
 }
 
@@ -160,7 +163,7 @@ export interface ModelRecord {
   readonly traffic: Traffic;
   readonly settings: ModelSettings;
   readonly versions: readonly string[];
-  /** Of the last change to the model: its traffic or its set of versions. */
+  /** Of the last change to the model: its traffic, settings, set of versions or their quarantine. */
   readonly revision: number;
 }
 
@@ -225,6 +228,5 @@ export interface RoutingVersion {
   readonly preparedDigest: Digest;
   readonly residentBytes: number;
   readonly spec: ServingSpec;
-  /** Why it is in quarantine; absent: it isn't. */
-  readonly quarantine?: string;
+  readonly quarantine?: Quarantine;
 }

@@ -24,12 +24,12 @@ export class SharedSpecs {
       if (row.kind === 'tenant') return row;
       const { state, ...head } = row;
       if (state === undefined) return head;
-      const versions = state.versions.map(({ version, preparedDigest, residentBytes, specId }) => {
+      const versions = state.versions.map(({ specId, preparedDigest, ...version }) => {
         const spec = specs.get(specId);
         if (spec === undefined) throw new Error(`spec ${specId} is not in the registry`);
-        return { version, preparedDigest: preparedDigest as Digest, residentBytes, spec };
+        return { ...version, preparedDigest: preparedDigest as Digest, spec };
       });
-      return { ...head, state: { traffic: state.traffic, versions } };
+      return { ...head, state: { ...state, versions } };
     });
   }
 

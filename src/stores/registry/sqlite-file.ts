@@ -5,14 +5,17 @@ import { ShoalError } from '../../core/errors.ts';
 
 /** In the file's header: says that it is ours ("Shoa"), and which schema it has. */
 const APPLICATION_ID = 0x53686f61;
-const SCHEMA_VERSION = 1;
 
 /**
+ * How the schema came about, step by step; a file's schema is the number of steps it has taken, and opening it
+ * takes the rest. A step that was released is never changed.
+ *
  * Specs and configs stand once, however many versions share them. A change log row names what changed; its
  * state is read from the other tables. Revisions are consecutive, one a change, so the log's first and last
  * rows say how far back it reaches and where the registry stands.
  */
-const SCHEMA = `
+const STEPS = [
+  `
   CREATE TABLE tenants (
     tenant TEXT PRIMARY KEY, settings TEXT NOT NULL, revision INTEGER NOT NULL, deleted INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
@@ -31,7 +34,14 @@ const SCHEMA = `
   CREATE TABLE specs (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
   CREATE TABLE configs (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
   CREATE TABLE changes (revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, model TEXT) STRICT;
-`;
+`,
+  // Strikes: a JSON array of when, in milliseconds since 1970. Quarantine: JSON. Null for nearly all.
+  `
+  ALTER TABLE versions ADD COLUMN strikes TEXT;
+  ALTER TABLE versions ADD COLUMN quarantine TEXT;
+  ALTER TABLE models ADD COLUMN min_copies INTEGER NOT NULL DEFAULT 0;
+`,
+];
 
 /** Opens the registry's file, or makes it. A file that is damaged or not a registry is refused, untouched. */
 export function openRegistryFile(path: string): DatabaseSync {
@@ -40,6 +50,7 @@ export function openRegistryFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5_000 });
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    takeSteps(db, schemaOf(db));
     // A closed row's spec and config stay until here: nobody can hold their numbers now.
     db.exec(`
       DELETE FROM specs WHERE id NOT IN (SELECT spec_id FROM versions);
@@ -70,9 +81,8 @@ function create(path: string): void {
   rmSync(`${draft}-journal`, { force: true });
   const db = new DatabaseSync(draft);
   try {
-    db.exec('PRAGMA synchronous = FULL; BEGIN');
-    db.exec(SCHEMA);
-    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    db.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID};`);
+    takeSteps(db, 0);
   } finally {
     db.close();
   }
@@ -83,6 +93,16 @@ function create(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** All or none: what fails leaves the file with the schema that it had. */
+function takeSteps(db: DatabaseSync, from: number): void {
+  if (from === STEPS.length) return;
+  db.exec(`BEGIN IMMEDIATE; ${STEPS.slice(from).join('')} PRAGMA user_version = ${STEPS.length}; COMMIT`);
+}
+
+function schemaOf(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
 /**
@@ -102,12 +122,12 @@ function check(path: string): void {
     throw refused(path, 'is not a SQLite database');
   if (header.readInt32BE(68) !== APPLICATION_ID) throw refused(path, 'is a database of another application');
   let finding: unknown;
-  let version: unknown;
+  let schema = 0;
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
     try {
       finding = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
-      version = db.prepare('PRAGMA user_version').get()?.['user_version'];
+      schema = schemaOf(db);
     } finally {
       db.close();
     }
@@ -115,8 +135,8 @@ function check(path: string): void {
     finding = error instanceof Error ? error.message : String(error);
   }
   if (finding !== 'ok') throw refused(path, `is damaged: ${String(finding)}`);
-  if (version !== SCHEMA_VERSION) {
-    throw refused(path, `has schema ${String(version)}, this version of Shoal reads ${SCHEMA_VERSION}`);
+  if (schema < 1 || schema > STEPS.length) {
+    throw refused(path, `has schema ${schema}, this version of Shoal reads 1 to ${STEPS.length}`);
   }
 }
 

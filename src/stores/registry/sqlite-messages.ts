@@ -5,11 +5,14 @@ import type { Traffic } from '../../core/traffic-split.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
 import type {
   ModelRecord,
+  ModelSettings,
   ModelSummary,
   Page,
   PageRequest,
+  Quarantine,
   RegisterOutcome,
   Registration,
+  StrikeOutcome,
   TenantRecord,
   TenantSettings,
   VersionId,
@@ -21,7 +24,7 @@ import type {
 export interface Operations {
   revision(): number;
   register(registrations: readonly Registration[]): RegisterOutcome[];
-  versions(ids: readonly VersionId[]): (VersionRecord | undefined)[];
+  versions(ids: readonly VersionId[], nowMs: number): (VersionRecord | undefined)[];
   lookUp(ids: readonly VersionId[]): VersionLookup[];
   digests(after: VersionId, limit: number): { digests: Digest[]; last: VersionId } | undefined;
   deleteVersion(id: VersionId): { revision: number };
@@ -29,6 +32,9 @@ export interface Operations {
   models(tenant: string, page: PageRequest): Page<ModelSummary>;
   deleteModel(tenant: string, model: string): { revision: number };
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision: number | undefined): ModelRecord;
+  strike(id: VersionId, preparedDigest: Digest, reason: string, nowMs: number): StrikeOutcome;
+  liftQuarantine(id: VersionId, nowMs: number): VersionRecord;
+  putModelSettings(tenant: string, model: string, settings: ModelSettings): ModelRecord;
   tenant(tenant: string): TenantRecord | undefined;
   tenants(page: PageRequest): Page<TenantRecord>;
   putTenant(tenant: string, settings: TenantSettings): TenantRecord;
@@ -56,7 +62,10 @@ export interface ThreadData {
   readonly limits: RegistryLimits;
 }
 
-export type RegistryLimits = Pick<Limits, 'versionsPerModel' | 'changeLogEntries' | 'registryQueueCalls'>;
+export type RegistryLimits = Pick<
+  Limits,
+  'versionsPerModel' | 'changeLogEntries' | 'registryQueueCalls' | 'strikes' | 'strikeMs'
+>;
 
 export interface ModelName {
   readonly tenant: string;
@@ -70,7 +79,11 @@ export type RowEntry =
       readonly tenant: string;
       readonly model: string;
       readonly revision: number;
-      readonly state?: { readonly traffic: Traffic; readonly versions: readonly RowVersion[] };
+      readonly state?: {
+        readonly traffic: Traffic;
+        readonly minCopies?: number;
+        readonly versions: readonly RowVersion[];
+      };
     }
   | {
       readonly kind: 'tenant';
@@ -84,4 +97,5 @@ export interface RowVersion {
   readonly preparedDigest: string;
   readonly residentBytes: number;
   readonly specId: number;
+  readonly quarantine?: Quarantine;
 }

@@ -13,18 +13,17 @@ import type {
   VersionLookup,
   VersionRecord,
 } from './registry.ts';
-import type { ModelName, RegistryLimits, RowEntry, RowVersion } from './sqlite-messages.ts';
+import type { ModelName, RowEntry, RowVersion } from './sqlite-messages.ts';
+import { parseQuarantine, strikesSince } from './sqlite-strikes.ts';
 import { parseTraffic, type Tables } from './sqlite-tables.ts';
 
 type Row = Record<string, unknown>;
 
 export class Reads {
   readonly #tables: Tables;
-  readonly #limits: RegistryLimits;
 
-  constructor(tables: Tables, limits: RegistryLimits) {
+  constructor(tables: Tables) {
     this.#tables = tables;
-    this.#limits = limits;
   }
 
   lookUp({ tenant, model, version }: VersionId): VersionLookup {
@@ -35,7 +34,7 @@ export class Reads {
     const stable = this.#tables.traffic(tenant, model)?.stable;
     const lookup = stable === undefined ? {} : { stable };
     if (row === undefined) {
-      const refusal = this.#tables.refusal(tenant, model, this.#limits.versionsPerModel);
+      const refusal = this.#tables.refusal(tenant, model);
       return refusal === undefined ? lookup : { ...lookup, refusal };
     }
     const present = {
@@ -64,7 +63,7 @@ export class Reads {
     };
   }
 
-  version({ tenant, model, version }: VersionId): VersionRecord | undefined {
+  version({ tenant, model, version }: VersionId, nowMs: number): VersionRecord | undefined {
     const row = this.#tables
       .sql(`SELECT v.*, specs.json AS spec, configs.json AS config FROM versions v
             JOIN specs ON specs.id = spec_id JOIN configs ON configs.id = config_id
@@ -76,6 +75,8 @@ export class Reads {
       model,
       version,
       revision: Number(row['revision']),
+      strikes: strikesSince(row['strikes'] as string | null, nowMs - this.#tables.limits.strikeMs).length,
+      ...parseQuarantine(row['quarantine'] as string | null),
       config: parseCanonicalJson(String(row['config'])) as ModelConfig,
       artifact: {
         digest: row['digest'] as Digest,
@@ -98,6 +99,7 @@ export class Reads {
       tenant,
       model,
       traffic: parseTraffic(row['traffic']),
+      settings: { minCopies: Number(row['min_copies']) },
       versions: this.#versionRows(tenant, model).map((version) => version.version),
       revision: Number(row['revision']),
     };
@@ -175,13 +177,18 @@ export class Reads {
   #modelEntry(row: Row): RowEntry {
     const tenant = String(row['tenant']);
     const model = String(row['model']);
-    const state = { traffic: parseTraffic(row['traffic']), versions: this.#versionRows(tenant, model) };
+    const minCopies = Number(row['min_copies']);
+    const state = {
+      traffic: parseTraffic(row['traffic']),
+      ...(minCopies === 0 ? {} : { minCopies }),
+      versions: this.#versionRows(tenant, model),
+    };
     return { kind: 'model', tenant, model, revision: Number(row['revision']), state };
   }
 
   #versionRows(tenant: string, model: string): RowVersion[] {
     return this.#tables
-      .sql(`SELECT version, prepared_digest, resident_bytes, spec_id FROM versions
+      .sql(`SELECT version, prepared_digest, resident_bytes, spec_id, quarantine FROM versions
             WHERE tenant = ? AND model = ? ORDER BY revision`)
       .all(tenant, model)
       .map((row) => ({
@@ -189,6 +196,7 @@ export class Reads {
         preparedDigest: String(row['prepared_digest']),
         residentBytes: Number(row['resident_bytes']),
         specId: Number(row['spec_id']),
+        ...parseQuarantine(row['quarantine'] as string | null),
       }));
   }
 

@@ -4,15 +4,18 @@ import { quote } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
 import type { Refusal } from './registry.ts';
+import type { RegistryLimits } from './sqlite-messages.ts';
 
 /** The database with its prepared statements and the counter; what reads and writes share. */
 export class Tables {
   readonly db: DatabaseSync;
+  readonly limits: RegistryLimits;
   readonly #statements = new Map<string, StatementSync>();
   #revision: number;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, limits: RegistryLimits) {
     this.db = db;
+    this.limits = limits;
     this.#revision = this.#lastRevision();
   }
 
@@ -31,11 +34,12 @@ export class Tables {
   }
 
   /** All or nothing; the revision goes back with everything else. */
-  transaction<T>(change: () => T): T {
+  change<T>(change: () => T): T {
     const before = this.#revision;
     this.sql('BEGIN IMMEDIATE').run();
     try {
       const result = change();
+      this.sql('DELETE FROM changes WHERE revision <= ?').run(this.#revision - this.limits.changeLogEntries);
       this.sql('COMMIT').run();
       return result;
     } catch (error) {
@@ -78,7 +82,8 @@ export class Tables {
   }
 
   /** Why the model can't have one more version. */
-  refusal(tenant: string, model: string, versionsPerModel: number): Refusal | undefined {
+  refusal(tenant: string, model: string): Refusal | undefined {
+    const { versionsPerModel } = this.limits;
     const owner = this.sql('SELECT deleted FROM tenants WHERE tenant = ?').get(tenant);
     if (owner?.['deleted'] === 1) {
       const message = `tenant ${quote(tenant)} was deleted; PUT it anew to use the name again`;

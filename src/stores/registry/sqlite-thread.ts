@@ -4,6 +4,7 @@ import { ShoalError } from '../../core/errors.ts';
 import { openRegistryFile } from './sqlite-file.ts';
 import type { Answer, Call, Operations, ThreadData } from './sqlite-messages.ts';
 import { Reads } from './sqlite-reads.ts';
+import { Strikes } from './sqlite-strikes.ts';
 import { Tables } from './sqlite-tables.ts';
 import { Writes } from './sqlite-writes.ts';
 
@@ -30,22 +31,22 @@ export default function run(call: Call): Answer {
 function openTables({ path, limits }: ThreadData): Opened {
   const db = openRegistryFile(path);
   try {
-    const tables = new Tables(db);
-    return {
-      tables,
-      operations: operationsOn(db, tables, new Reads(tables, limits), new Writes(tables, limits)),
-    };
+    const tables = new Tables(db, limits);
+    return { tables, operations: operationsOn(db, tables) };
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function operationsOn(db: DatabaseSync, tables: Tables, reads: Reads, writes: Writes): Operations {
+function operationsOn(db: DatabaseSync, tables: Tables): Operations {
+  const reads = new Reads(tables);
+  const writes = new Writes(tables);
+  const strikes = new Strikes(tables);
   return {
     revision: () => tables.revision,
     register: (registrations) => writes.register(registrations),
-    versions: (ids) => ids.map((id) => reads.version(id)),
+    versions: (ids, nowMs) => ids.map((id) => reads.version(id, nowMs)),
     lookUp: (ids) => ids.map((id) => reads.lookUp(id)),
     digests: (after, limit) => reads.digests(after, limit),
     deleteVersion: (id) => ({ revision: writes.deleteVersion(id) }),
@@ -54,6 +55,15 @@ function operationsOn(db: DatabaseSync, tables: Tables, reads: Reads, writes: Wr
     deleteModel: (tenant, model) => ({ revision: writes.deleteModel(tenant, model) }),
     setTraffic(tenant, model, traffic, ifRevision) {
       writes.setTraffic(tenant, model, traffic, ifRevision);
+      return there(reads.model(tenant, model));
+    },
+    strike: (id, preparedDigest, reason, nowMs) => strikes.strike(id, preparedDigest, reason, nowMs),
+    liftQuarantine(id, nowMs) {
+      strikes.lift(id);
+      return there(reads.version(id, nowMs));
+    },
+    putModelSettings(tenant, model, settings) {
+      writes.putModelSettings(tenant, model, settings);
       return there(reads.model(tenant, model));
     },
     tenant: (tenant) => reads.tenant(tenant),

@@ -1,28 +1,27 @@
 import { ShoalError } from '../../core/errors.ts';
 import { quote } from '../../core/ids.ts';
+import { quarantineMessage } from '../../core/quarantine.ts';
 import { isInTraffic, type Traffic, withStable } from '../../core/traffic-split.ts';
 import { canonicalJson } from '../../model/canonical-json.ts';
-import type { RegisterOutcome, Registration, TenantSettings, VersionId } from './registry.ts';
-import type { RegistryLimits } from './sqlite-messages.ts';
-import type { Tables } from './sqlite-tables.ts';
+import type { ModelSettings, RegisterOutcome, Registration, TenantSettings, VersionId } from './registry.ts';
+import { parseQuarantine } from './sqlite-strikes.ts';
+import { parseTraffic, type Tables } from './sqlite-tables.ts';
 
 /** Each takes effect in one transaction, with its entries in the change log. */
 export class Writes {
   readonly #tables: Tables;
-  readonly #limits: RegistryLimits;
 
-  constructor(tables: Tables, limits: RegistryLimits) {
+  constructor(tables: Tables) {
     this.#tables = tables;
-    this.#limits = limits;
   }
 
   register(registrations: readonly Registration[]): RegisterOutcome[] {
-    return this.#change(() => registrations.map((registration) => this.#registerOne(registration)));
+    return this.#tables.change(() => registrations.map((registration) => this.#registerOne(registration)));
   }
 
   deleteVersion(id: VersionId): number {
     const { tenant, model, version } = id;
-    return this.#change(() => {
+    return this.#tables.change(() => {
       const traffic = this.#tables.traffic(tenant, model);
       if (traffic !== undefined && isInTraffic(traffic, version)) {
         throw new ShoalError('IN_USE', `version ${quote(version)} of ${tenant}/${model} is in traffic`);
@@ -44,7 +43,7 @@ export class Writes {
   }
 
   deleteModel(tenant: string, model: string): number {
-    return this.#change(() => {
+    return this.#tables.change(() => {
       if (this.#dropModel(tenant, model) === 0) throw noModel(tenant, model);
       this.#run('DELETE FROM versions WHERE tenant = ? AND model = ?', [tenant, model]);
       return this.#tables.logChange(tenant, model);
@@ -52,9 +51,9 @@ export class Writes {
   }
 
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision: number | undefined): void {
-    this.#change(() => {
+    this.#tables.change(() => {
       const row = this.#tables
-        .sql('SELECT revision FROM models WHERE tenant = ? AND model = ?')
+        .sql('SELECT revision, traffic FROM models WHERE tenant = ? AND model = ?')
         .get(tenant, model);
       if (row === undefined) throw noModel(tenant, model);
       if (ifRevision !== undefined && row['revision'] !== ifRevision) {
@@ -63,29 +62,34 @@ export class Writes {
           `${tenant}/${model} is at revision ${String(row['revision'])}, the request expects ${ifRevision}`,
         );
       }
-      const roles = [
-        ['stable', traffic.stable],
-        ['canary', traffic.canary?.version],
-        ['shadow', traffic.shadow?.version],
-      ] as const;
-      for (const [role, version] of roles) {
-        if (version === undefined || this.#hasVersion(tenant, model, version)) continue;
-        throw new ShoalError(
-          'VERSION_NOT_FOUND',
-          `${role}: ${tenant}/${model} has no version ${quote(version)}`,
-        );
+      const current = rolesOf(parseTraffic(row['traffic']));
+      for (const [role, version] of Object.entries(rolesOf(traffic))) {
+        if (version === undefined) continue;
+        this.#checkCanServe({ tenant, model, version }, role, version === current[role]);
       }
       this.#writeModel(tenant, model, traffic, this.#tables.logChange(tenant, model));
     });
   }
 
+  putModelSettings(tenant: string, model: string, { minCopies }: ModelSettings): void {
+    this.#tables.change(() => {
+      const changed = this.#run('UPDATE models SET min_copies = ? WHERE tenant = ? AND model = ?', [
+        minCopies,
+        tenant,
+        model,
+      ]);
+      if (changed === 0) throw noModel(tenant, model);
+      this.#touchModel(tenant, model, this.#tables.logChange(tenant, model));
+    });
+  }
+
   putTenant(tenant: string, settings: TenantSettings): void {
-    this.#change(() => this.#writeTenant(tenant, settings));
+    this.#tables.change(() => this.#writeTenant(tenant, settings));
   }
 
   /** Every model gets its own log entry, so that a follower who missed the name's return drops them too. */
   deleteTenant(tenant: string): number {
-    return this.#change(() => {
+    return this.#tables.change(() => {
       const gone = this.#run(
         "UPDATE tenants SET deleted = 1, settings = '{}' WHERE tenant = ? AND deleted = 0",
         [tenant],
@@ -105,11 +109,11 @@ export class Writes {
   #registerOne(registration: Registration): RegisterOutcome {
     const { tenant, model, version, activate } = registration;
     const present = this.#tables
-      .sql(`SELECT digest, json, v.revision FROM versions v JOIN configs ON configs.id = config_id
+      .sql(`SELECT digest, json, v.revision, quarantine FROM versions v JOIN configs ON configs.id = config_id
             WHERE tenant = ? AND model = ? AND version = ?`)
       .get(tenant, model, version);
     if (present !== undefined) return this.#registerAgain(registration, present);
-    const refusal = this.#tables.refusal(tenant, model, this.#limits.versionsPerModel);
+    const refusal = this.#tables.refusal(tenant, model);
     if (refusal !== undefined) return { status: 'rejected', ...refusal };
     const owner = this.#tables.sql('SELECT 1 FROM tenants WHERE tenant = ?').get(tenant);
     if (owner === undefined) this.#writeTenant(tenant, {});
@@ -134,6 +138,11 @@ export class Writes {
     if (!activate || activated) {
       return { status: 'unchanged', revision: Number(present['revision']), activated };
     }
+    const { quarantine } = parseQuarantine(present['quarantine'] as string | null);
+    if (quarantine !== undefined) {
+      const message = quarantineMessage(registration, quarantine);
+      return { status: 'rejected', code: 'MODEL_QUARANTINED', message };
+    }
     const revision = this.#tables.logChange(tenant, model);
     this.#writeModel(tenant, model, withStable(traffic, version), revision);
     return { status: 'unchanged', revision, activated: true };
@@ -147,18 +156,17 @@ export class Writes {
     const artifacts = [artifact.digest, artifact.bytes, artifact.preparedDigest];
     const numbers = [Math.ceil(residentBytes), loadMs, runMs, spec, configId, revision];
     this.#run(
-      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)',
       names.concat(artifacts, numbers),
     );
   }
 
   #writeModel(tenant: string, model: string, traffic: Traffic, revision: number): void {
-    this.#run('INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?)', [
-      tenant,
-      model,
-      canonicalJson(traffic),
-      revision,
-    ]);
+    this.#run(
+      `INSERT INTO models (tenant, model, traffic, revision) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET traffic = excluded.traffic, revision = excluded.revision`,
+      [tenant, model, canonicalJson(traffic), revision],
+    );
   }
 
   #touchModel(tenant: string, model: string, revision: number): void {
@@ -178,28 +186,28 @@ export class Writes {
     return this.#run('DELETE FROM models WHERE tenant = ? AND model = ?', [tenant, model]);
   }
 
-  #hasVersion(tenant: string, model: string, version: string): boolean {
-    return (
-      this.#tables
-        .sql('SELECT 1 FROM versions WHERE tenant = ? AND model = ? AND version = ?')
-        .get(tenant, model, version) !== undefined
-    );
+  #checkCanServe(id: VersionId, role: string, hasRole: boolean): void {
+    const { tenant, model, version } = id;
+    const row = this.#tables
+      .sql('SELECT quarantine FROM versions WHERE tenant = ? AND model = ? AND version = ?')
+      .get(tenant, model, version);
+    if (row === undefined) {
+      const message = `${role}: ${tenant}/${model} has no version ${quote(version)}`;
+      throw new ShoalError('VERSION_NOT_FOUND', message);
+    }
+    const { quarantine } = parseQuarantine(row['quarantine'] as string | null);
+    if (quarantine === undefined || hasRole) return;
+    throw new ShoalError('MODEL_QUARANTINED', `${role}: ${quarantineMessage(id, quarantine)}`);
   }
 
   /** Rows changed. */
   #run(text: string, values: (string | number | null)[]): number {
     return Number(this.#tables.sql(text).run(...values).changes);
   }
+}
 
-  #change<T>(change: () => T): T {
-    return this.#tables.transaction(() => {
-      const result = change();
-      this.#run('DELETE FROM changes WHERE revision <= ?', [
-        this.#tables.revision - this.#limits.changeLogEntries,
-      ]);
-      return result;
-    });
-  }
+function rolesOf({ stable, canary, shadow }: Traffic): Record<string, string | undefined> {
+  return { stable, canary: canary?.version, shadow: shadow?.version };
 }
 
 function noModel(tenant: string, model: string): ShoalError {

@@ -7,6 +7,7 @@ import type { Digest } from '../../core/ids.ts';
 import { DEFAULT_LIMITS } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type {
+  ModelSettings,
   Page,
   PageRequest,
   RegisterOutcome,
@@ -35,13 +36,18 @@ const GROUP_REGISTRATIONS = 1_000;
 /**
  * The registry in one SQLite file, for one process: SQLite is synchronous and every commit waits for the disk,
  * so the database lives in a thread of its own. A file that is damaged or foreign is refused: STORE_UNAVAILABLE.
+ * `now` is the time of strikes, in milliseconds since 1970.
  */
 export async function openSqliteRegistry(
   path: string,
   limits: RegistryLimits = DEFAULT_LIMITS,
+  now: () => number = Date.now,
 ): Promise<Registry> {
-  const { versionsPerModel, changeLogEntries, registryQueueCalls } = limits;
-  const workerData: ThreadData = { path, limits: { versionsPerModel, changeLogEntries, registryQueueCalls } };
+  const { versionsPerModel, changeLogEntries, registryQueueCalls, strikes, strikeMs } = limits;
+  const workerData: ThreadData = {
+    path,
+    limits: { versionsPerModel, changeLogEntries, registryQueueCalls, strikes, strikeMs },
+  };
   const pool = new Piscina<unknown, Answer>({
     filename: new URL('./sqlite-thread.ts', import.meta.url).href,
     minThreads: 1,
@@ -49,7 +55,7 @@ export async function openSqliteRegistry(
     maxQueue: registryQueueCalls,
     workerData,
   });
-  const registry = new SqliteRegistry(pool, registryQueueCalls);
+  const registry = new SqliteRegistry(pool, registryQueueCalls, now);
   try {
     await registry.revision();
     return registry;
@@ -62,15 +68,17 @@ export async function openSqliteRegistry(
 class SqliteRegistry implements Registry {
   readonly #pool: Piscina<unknown, Answer>;
   readonly #queueCalls: number;
+  readonly #now: () => number;
   readonly #specs = new SharedSpecs((ids) => this.#call('specs', ids));
   readonly #commits: Gather<Registration, RegisterOutcome>;
   readonly #changed = new EventEmitter().setMaxListeners(0);
   #revision = 0;
   #closed = false;
 
-  constructor(pool: Piscina<unknown, Answer>, queueCalls: number) {
+  constructor(pool: Piscina<unknown, Answer>, queueCalls: number, now: () => number) {
     this.#pool = pool;
     this.#queueCalls = queueCalls;
+    this.#now = now;
     // A thread that dies rejects the calls it had; the pool makes a new one, which opens the file again.
     pool.on('error', () => undefined);
     const groups = {
@@ -96,7 +104,7 @@ class SqliteRegistry implements Registry {
     return (await this.versions([{ tenant, model, version }]))[0];
   }
   versions(ids: readonly VersionId[]) {
-    return this.#call('versions', ids);
+    return this.#call('versions', ids, this.#now());
   }
   lookUp(ids: readonly VersionId[]) {
     return this.#call('lookUp', ids);
@@ -115,6 +123,15 @@ class SqliteRegistry implements Registry {
   }
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number) {
     return this.#call('setTraffic', tenant, model, traffic, ifRevision);
+  }
+  strike(id: VersionId, preparedDigest: Digest, reason: string) {
+    return this.#call('strike', id, preparedDigest, reason, this.#now());
+  }
+  liftQuarantine(id: VersionId) {
+    return this.#call('liftQuarantine', id, this.#now());
+  }
+  putModelSettings(tenant: string, model: string, settings: ModelSettings) {
+    return this.#call('putModelSettings', tenant, model, settings);
   }
   tenant(tenant: string) {
     return this.#call('tenant', tenant);

@@ -1,0 +1,81 @@
+import { ShoalError } from '../../core/errors.ts';
+import type { Digest } from '../../core/ids.ts';
+import { quote } from '../../core/ids.ts';
+import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+import type { Quarantine, StrikeOutcome, VersionId } from './registry.ts';
+import type { Tables } from './sqlite-tables.ts';
+
+/** Strikes lie in their version's row, so they go with it: a version registered anew has none. */
+export class Strikes {
+  readonly #tables: Tables;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  strike(id: VersionId, preparedDigest: Digest, reason: string, nowMs: number): StrikeOutcome {
+    return this.#tables.change(() => {
+      const row = this.#row(id);
+      if (row === undefined || row['prepared_digest'] !== preparedDigest) {
+        throw new ShoalError(
+          'VERSION_NOT_FOUND',
+          `${nameOf(id)} is not what was at work (${preparedDigest})`,
+        );
+      }
+      const { strikes, strikeMs } = this.#tables.limits;
+      const times = strikesSince(row['strikes'] as string | null, nowMs - strikeMs);
+      if (row['quarantine'] !== null) return { strikes: times.length, quarantined: false };
+      times.push(nowMs);
+      const quarantined = times.length >= strikes;
+      this.#write(id, JSON.stringify(times), quarantined ? quarantineOf(reason, nowMs) : null);
+      if (quarantined) this.#logChange(id);
+      return { strikes: times.length, quarantined };
+    });
+  }
+
+  lift(id: VersionId): void {
+    this.#tables.change(() => {
+      const row = this.#row(id);
+      if (row === undefined) throw new ShoalError('VERSION_NOT_FOUND', `there is no ${nameOf(id)}`);
+      this.#write(id, null, null);
+      if (row['quarantine'] !== null) this.#logChange(id);
+    });
+  }
+
+  #row({ tenant, model, version }: VersionId): Record<string, unknown> | undefined {
+    return this.#tables
+      .sql(`SELECT prepared_digest, strikes, quarantine FROM versions
+            WHERE tenant = ? AND model = ? AND version = ?`)
+      .get(tenant, model, version);
+  }
+
+  #write({ tenant, model, version }: VersionId, strikes: string | null, quarantine: string | null): void {
+    this.#tables
+      .sql('UPDATE versions SET strikes = ?, quarantine = ? WHERE tenant = ? AND model = ? AND version = ?')
+      .run(strikes, quarantine, tenant, model, version);
+  }
+
+  #logChange({ tenant, model }: VersionId): void {
+    this.#tables
+      .sql('UPDATE models SET revision = ? WHERE tenant = ? AND model = ?')
+      .run(this.#tables.logChange(tenant, model), tenant, model);
+  }
+}
+
+/** The times in a row's `strikes` that lie after `sinceMs`. */
+export function strikesSince(column: string | null, sinceMs: number): number[] {
+  return column === null ? [] : (JSON.parse(column) as number[]).filter((at) => at > sinceMs);
+}
+
+/** A row's `quarantine`, as the member of a record: there or absent. */
+export function parseQuarantine(column: string | null): { quarantine?: Quarantine } {
+  return column === null ? {} : { quarantine: parseCanonicalJson(column) as unknown as Quarantine };
+}
+
+function quarantineOf(reason: string, nowMs: number): string {
+  return canonicalJson({ reason, since: new Date(nowMs).toISOString() } satisfies Quarantine);
+}
+
+function nameOf({ tenant, model, version }: VersionId): string {
+  return `version ${quote(version)} of ${tenant}/${model}`;
+}
