@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 
 /**
- * A closed-loop load client in as few instructions as it gets, so that what is measured is the server: every
- * connection sends one of a few prepared requests, waits for the whole answer, and sends the next.
+ * A load client in as few instructions as it gets, so that what is measured is the server. Closed loop: every
+ * connection sends one of a few prepared requests, waits for the whole answer, and sends the next. Paced: requests
+ * arrive at even intervals, wait for a free connection, and their latency counts from when they arrived.
  * Run as a child process: takes a LoadPlan by IPC and answers with a LoadResult.
  */
 export interface LoadPlan {
@@ -11,6 +12,8 @@ export interface LoadPlan {
   /** Whole HTTP/1.1 requests, taken in turn. */
   readonly requests: readonly string[];
   readonly connections: number;
+  /** Absent: closed loop. */
+  readonly ratePerSecond?: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -27,73 +30,111 @@ export interface LoadResult {
 const CRLF2 = Buffer.from('\r\n\r\n');
 
 async function load(plan: LoadPlan): Promise<LoadResult> {
-  const requests = plan.requests.map((request) => Buffer.from(request));
-  const latenciesMs: number[] = [];
-  const state = { next: 0, errors: 0, firstError: '', measuring: false, stopping: false };
-  const connections = Array.from({ length: plan.connections }, () =>
-    runConnection(plan, requests, latenciesMs, state),
-  );
+  const run = new Run(plan);
+  const connections = Array.from({ length: plan.connections }, () => runConnection(plan, run));
+  if (plan.ratePerSecond !== undefined) run.pace(plan.ratePerSecond);
   await new Promise((resolve) => setTimeout(resolve, plan.warmUpMs));
-  state.measuring = true;
+  run.measuring = true;
   const startedAt = performance.now();
   await new Promise((resolve) => setTimeout(resolve, plan.measureMs));
   const seconds = (performance.now() - startedAt) / 1000;
-  state.measuring = false;
-  state.stopping = true;
+  run.measuring = false;
+  run.stop();
   await Promise.all(connections);
-  latenciesMs.sort((a, b) => a - b);
+  const latenciesMs = run.latenciesMs.sort((a, b) => a - b);
   const at = (share: number): number => latenciesMs[Math.floor(latenciesMs.length * share)] ?? Number.NaN;
   return {
     perSecond: latenciesMs.length / seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
-    errors: state.errors,
-    ...(state.firstError === '' ? {} : { firstError: state.firstError }),
+    errors: run.errors,
+    ...(run.firstError === '' ? {} : { firstError: run.firstError }),
   };
 }
 
-interface LoadState {
-  next: number;
-  errors: number;
-  firstError: string;
-  measuring: boolean;
-  stopping: boolean;
+/** What the connections of one run share. */
+class Run {
+  readonly latenciesMs: number[] = [];
+  readonly #requests: readonly Buffer[];
+  readonly #isPaced: boolean;
+  /** Arrived and waiting for a connection. */
+  readonly #arrivedMs: number[] = [];
+  readonly #free: ((arrivedMs: number) => void)[] = [];
+  #pacing: NodeJS.Timeout | undefined;
+  #next = 0;
+  #stopping = false;
+  measuring = false;
+  errors = 0;
+  firstError = '';
+
+  constructor(plan: LoadPlan) {
+    this.#requests = plan.requests.map((request) => Buffer.from(request));
+    this.#isPaced = plan.ratePerSecond !== undefined;
+  }
+
+  request(): Buffer {
+    return this.#requests[this.#next++ % this.#requests.length] as Buffer;
+  }
+
+  /** Calls `send` when the connection may send its next request, or `end`. */
+  freed(send: (arrivedMs: number) => void, end: () => void): void {
+    if (this.#stopping) end();
+    else if (!this.#isPaced) send(performance.now());
+    else {
+      const arrivedMs = this.#arrivedMs.shift();
+      if (arrivedMs === undefined) this.#free.push((at) => (this.#stopping ? end() : send(at)));
+      else send(arrivedMs);
+    }
+  }
+
+  /** On a grid of a millisecond: a client that spins for finer steps takes the server's core. */
+  pace(ratePerSecond: number): void {
+    const startMs = performance.now();
+    let arrived = 0;
+    this.#pacing = setInterval(() => {
+      const nowMs = performance.now();
+      const due = ((nowMs - startMs) / 1000) * ratePerSecond;
+      for (; arrived < due; arrived++) {
+        const send = this.#free.pop();
+        if (send === undefined) this.#arrivedMs.push(nowMs);
+        else send(nowMs);
+      }
+    }, 1);
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    clearInterval(this.#pacing);
+    for (const end of this.#free) end(0);
+  }
 }
 
-function runConnection(
-  plan: LoadPlan,
-  requests: readonly Buffer[],
-  latenciesMs: number[],
-  state: LoadState,
-): Promise<void> {
+function runConnection(plan: LoadPlan, run: Run): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ host: plan.host, port: plan.port, noDelay: true });
-    let sentAt = 0;
+    let arrivedAt = 0;
     let pending: Buffer = Buffer.alloc(0);
-    const send = (): void => {
-      if (state.stopping) {
-        socket.destroy();
-        return;
-      }
-      sentAt = performance.now();
-      socket.write(requests[state.next++ % requests.length] as Buffer);
+    const send = (arrivedMs: number): void => {
+      arrivedAt = arrivedMs;
+      socket.write(run.request());
     };
+    const next = (): void => run.freed(send, () => socket.destroy());
     socket
-      .on('connect', send)
+      .on('connect', next)
       .on('error', reject)
       .on('close', () => resolve());
     socket.on('data', (chunk: Buffer) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
       const end = answerEnd(pending);
       if (end === undefined || pending.length < end) return;
-      if (state.measuring) latenciesMs.push(performance.now() - sentAt);
+      if (run.measuring) run.latenciesMs.push(performance.now() - arrivedAt);
       // 'HTTP/1.1 200': the status stands at byte 9.
       if (pending[9] !== 0x32) {
-        state.errors++;
-        if (state.firstError === '') state.firstError = pending.toString('latin1', 0, 600);
+        run.errors++;
+        if (run.firstError === '') run.firstError = pending.toString('latin1', 0, 600);
       }
       pending = pending.subarray(end);
-      send();
+      next();
     });
   });
 }

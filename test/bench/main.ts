@@ -1,11 +1,21 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
+import { benchScale } from './scale.ts';
 
-/** `npm run bench [predictions|registrations]`: each figure is a comparison within this one run. */
+/** `npm run bench [-- section]`: each figure is a comparison within this one run. */
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
+  predictions: benchPredictions,
+  registrations: benchRegistrations,
+  scale: benchScale,
+};
+
 const wanted = process.argv[2];
+if (wanted !== undefined && !Object.hasOwn(SECTIONS, wanted)) {
+  console.error(`there is no section ${wanted}; there are ${Object.keys(SECTIONS).join(', ')}`);
+  process.exit(2);
+}
 console.log(
   `Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 1024 ** 3)} GiB\n`,
 );
-if (wanted === undefined || wanted === 'predictions') await benchPredictions();
-if (wanted === undefined || wanted === 'registrations') await benchRegistrations();
+for (const [name, run] of Object.entries(SECTIONS)) if (wanted === undefined || wanted === name) await run();

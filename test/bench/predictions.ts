@@ -20,6 +20,7 @@ export async function benchPredictions(): Promise<void> {
     const { a, b } = await inTurn(ROUNDS, ours, plain);
     report(`${connections} connections`, 'shoal', a, 'bare node:http JSON echo', b);
   }
+  await benchHalfLoad(portOf(shoal.origin), echo.port);
   const ours = () => runLoad(plan(portOf(shoal.origin), churnPaths(), 32));
   const coalescing = await inTurn(ROUNDS, ours, () => runLoad(plan(portOf(single.origin), churnPaths(), 32)));
   report('coalesced frames, 32 connections', 'on', coalescing.a, 'off', coalescing.b);
@@ -28,6 +29,16 @@ export async function benchPredictions(): Promise<void> {
   );
   report('lane batching, 32 connections', 'on', batching.a, 'off', batching.b);
   echo.stop();
+}
+
+/** Both at half of Shoal's own peak: what a caller waits when the machine isn't full. */
+async function benchHalfLoad(shoalPort: number, echoPort: number): Promise<void> {
+  const peak = await runLoad(plan(shoalPort, churnPaths(), 32));
+  const ratePerSecond = Math.round(peak.perSecond / 2);
+  const ours = () => runLoad({ ...plan(shoalPort, churnPaths(), 32), ratePerSecond });
+  const plain = () => runLoad({ ...plan(echoPort, ['/'], 32), ratePerSecond });
+  const { a, b } = await inTurn(ROUNDS, ours, plain);
+  report(`half load, ${ratePerSecond} arrivals/s`, 'shoal', a, 'bare node:http JSON echo', b);
 }
 
 function churnPaths(): string[] {
