@@ -8,6 +8,7 @@ import type {
   TenantSettings,
 } from '../stores/registry/registry.ts';
 import { type ModelKey, modelKey } from '../wire/model-key.ts';
+import { SmallMap } from './small-map.ts';
 import { SharedValues } from './shared-values.ts';
 
 /** What a request needs of one version. */
@@ -41,7 +42,7 @@ export interface TableModel {
 
 export interface TableTenant {
   readonly shardSize: number | undefined;
-  readonly models: ReadonlyMap<string, TableModel>;
+  readonly models: Pick<SmallMap<TableModel>, 'get' | typeof Symbol.iterator>;
 }
 
 interface ModelSlot extends TableModel {
@@ -54,7 +55,7 @@ interface TenantSlot {
   revision: number;
   load: number;
   shardSize: number | undefined;
-  readonly models: Map<string, ModelSlot>;
+  readonly models: SmallMap<ModelSlot>;
 }
 
 /**
@@ -129,7 +130,7 @@ export class RoutingTable {
     if (revision <= (this.#deletedTenants.get(tenant) ?? 0)) return;
     if (revision <= (this.#deletedModels.get(`${tenant}/${model}`) ?? 0)) return;
     const slot = this.#tenants.get(tenant) ?? this.#addTenant(tenant);
-    if (!slot.models.has(model)) this.#models++;
+    if (slot.models.get(model) === undefined) this.#models++;
     slot.models.set(model, {
       revision,
       traffic: this.#traffics.share(state.traffic),
@@ -148,7 +149,7 @@ export class RoutingTable {
       revision: 0,
       load: this.#load,
       shardSize: undefined,
-      models: new Map<string, ModelSlot>(),
+      models: new SmallMap<ModelSlot>(),
     };
     this.#tenants.set(tenant, slot);
     return slot;

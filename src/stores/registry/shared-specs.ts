@@ -1,15 +1,20 @@
 import type { Digest } from '../../core/ids.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
+import type { Traffic } from '../../core/traffic-split.ts';
 import type { RoutingEntry } from './registry.ts';
 import type { RowEntry } from './sqlite-messages.ts';
+import { parseTraffic } from './sqlite-tables.ts';
+
+const MAX_TRAFFICS = 1_000;
 
 /**
- * One object a spec for everyone in this process, for as long as anyone holds it: hundreds of thousands of
- * models share a few shapes. Each crosses the thread's boundary only when it isn't here.
+ * One object a spec, and one a kind of traffic, for everyone in this process: hundreds of thousands of
+ * models share a few. A spec crosses the thread's boundary only when it isn't here, and stays as long as anyone holds it.
  */
 export class SharedSpecs {
   readonly #fetch: (ids: readonly number[]) => Promise<ServingSpec[]>;
   readonly #held = new Map<number, WeakRef<ServingSpec>>();
+  readonly #traffics = new Map<string, Traffic>();
   readonly #dropped = new FinalizationRegistry<number>((id) => {
     if (this.#held.get(id)?.deref() === undefined) this.#held.delete(id);
   });
@@ -29,8 +34,18 @@ export class SharedSpecs {
         if (spec === undefined) throw new Error(`spec ${specId} is not in the registry`);
         return { ...version, preparedDigest: preparedDigest as Digest, spec };
       });
-      return { ...head, state: { ...state, versions } };
+      return { ...head, state: { ...state, traffic: this.#traffic(state.traffic), versions } };
     });
+  }
+
+  /** Nearly all models have one of a few, and telling two apart again would cost more than to parse them. */
+  #traffic(json: string): Traffic {
+    let traffic = this.#traffics.get(json);
+    if (traffic !== undefined) return traffic;
+    traffic = parseTraffic(json);
+    if (this.#traffics.size >= MAX_TRAFFICS) this.#traffics.clear();
+    this.#traffics.set(json, traffic);
+    return traffic;
   }
 
   /** Strong references to all that `rows` name, so that none goes away while they are put together. */

@@ -72,7 +72,7 @@ export interface ModelName {
   readonly model: string;
 }
 
-/** A RoutingEntry whose specs are row numbers: the client holds one object a spec. */
+/** A RoutingEntry whose specs are row numbers and whose traffic is its JSON: the client holds one object for each. */
 export type RowEntry =
   | {
       readonly kind: 'model';
@@ -80,7 +80,7 @@ export type RowEntry =
       readonly model: string;
       readonly revision: number;
       readonly state?: {
-        readonly traffic: Traffic;
+        readonly traffic: string;
         readonly minCopies?: number;
         readonly versions: readonly RowVersion[];
       };

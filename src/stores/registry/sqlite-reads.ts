@@ -137,11 +137,33 @@ export class Reads {
     return this.#tenantRows(after, limit).map((row) => ({ kind: 'tenant', ...tenantRecord(row) }));
   }
 
+  /** One statement a page: a second one for each model's versions would cost more than all the rest. */
   snapshotModels(after: ModelName, limit: number): RowEntry[] {
-    return this.#tables
-      .sql('SELECT * FROM models WHERE (tenant, model) > (?, ?) ORDER BY tenant, model LIMIT ?')
-      .all(after.tenant, after.model, limit)
-      .map((row) => this.#modelEntry(row));
+    const rows = this.#tables
+      .sql(`SELECT m.tenant AS tenant, m.model AS model, m.traffic AS traffic, m.revision AS revision,
+              m.min_copies AS min_copies, v.quarantine AS quarantine,
+              v.version AS version, v.prepared_digest AS prepared_digest,
+              v.resident_bytes AS resident_bytes, v.spec_id AS spec_id
+            FROM (SELECT * FROM models WHERE (tenant, model) > (?, ?) ORDER BY tenant, model LIMIT ?) m
+            LEFT JOIN versions v ON v.tenant = m.tenant AND v.model = m.model
+            ORDER BY m.tenant, m.model, v.revision`)
+      .all(after.tenant, after.model, limit);
+    const entries: RowEntry[] = [];
+    let versions: RowVersion[] = [];
+    let last = '';
+    for (const row of rows) {
+      const tenant = row['tenant'] as string;
+      const model = row['model'] as string;
+      const name = `${tenant}/${model}`;
+      if (name !== last) {
+        last = name;
+        versions = [];
+        const revision = row['revision'] as number;
+        entries.push({ kind: 'model', tenant, model, revision, state: stateOf(row, versions) });
+      }
+      if (row['version'] !== null) versions.push(versionOf(row));
+    }
+    return entries;
   }
 
   changes(after: number, limit: number): { revision: number; entries: RowEntry[] } | undefined {
@@ -177,13 +199,8 @@ export class Reads {
   #modelEntry(row: Row): RowEntry {
     const tenant = String(row['tenant']);
     const model = String(row['model']);
-    const minCopies = Number(row['min_copies']);
-    const state = {
-      traffic: parseTraffic(row['traffic']),
-      ...(minCopies === 0 ? {} : { minCopies }),
-      versions: this.#versionRows(tenant, model),
-    };
-    return { kind: 'model', tenant, model, revision: Number(row['revision']), state };
+    const versions = this.#versionRows(tenant, model);
+    return { kind: 'model', tenant, model, revision: Number(row['revision']), state: stateOf(row, versions) };
   }
 
   #versionRows(tenant: string, model: string): RowVersion[] {
@@ -191,13 +208,7 @@ export class Reads {
       .sql(`SELECT version, prepared_digest, resident_bytes, spec_id, quarantine FROM versions
             WHERE tenant = ? AND model = ? ORDER BY revision`)
       .all(tenant, model)
-      .map((row) => ({
-        version: String(row['version']),
-        preparedDigest: String(row['prepared_digest']),
-        residentBytes: Number(row['resident_bytes']),
-        specId: Number(row['spec_id']),
-        ...parseQuarantine(row['quarantine'] as string | null),
-      }));
+      .map(versionOf);
   }
 
   #tenantRows(after: string, limit: number): Row[] {
@@ -213,6 +224,21 @@ function cutPage<T>(rows: Row[], page: PageRequest, nameColumn: string, toItem: 
   return rows.length > page.pageSize
     ? { items, next: String(rows[page.pageSize - 1]?.[nameColumn]) }
     : { items };
+}
+
+function versionOf(row: Row): RowVersion {
+  return {
+    version: row['version'] as string,
+    preparedDigest: row['prepared_digest'] as string,
+    residentBytes: row['resident_bytes'] as number,
+    specId: row['spec_id'] as number,
+    ...parseQuarantine(row['quarantine'] as string | null),
+  };
+}
+
+function stateOf(row: Row, versions: RowVersion[]) {
+  const minCopies = Number(row['min_copies']);
+  return { traffic: String(row['traffic']), ...(minCopies === 0 ? {} : { minCopies }), versions };
 }
 
 function tenantRecord(row: Row): TenantRecord {

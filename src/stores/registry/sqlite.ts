@@ -154,18 +154,36 @@ class SqliteRegistry implements Registry {
    */
   async *snapshot(): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
     const revision = await this.revision();
-    for (let after = ''; ; ) {
-      const rows = await this.#call('snapshotTenants', after, PAGE_ENTRIES);
-      // An empty registry has one empty page, so that its revision is known.
-      yield { revision, entries: await this.#specs.resolve(rows) };
-      if (rows.length < PAGE_ENTRIES) break;
-      after = rows.at(-1)?.tenant ?? '';
-    }
-    for (let after: ModelName = { tenant: '', model: '' }; ; ) {
-      const rows = await this.#call('snapshotModels', after, PAGE_ENTRIES);
-      if (rows.length > 0) yield { revision, entries: await this.#specs.resolve(rows) };
-      if (rows.length < PAGE_ENTRIES) return;
-      after = lastModel(rows);
+    // An empty registry has one empty page, so that its revision is known.
+    yield { revision, entries: [] };
+    const tenants = this.#pages(
+      '',
+      (after) => this.#call('snapshotTenants', after, PAGE_ENTRIES),
+      lastTenant,
+    );
+    for await (const rows of tenants) yield { revision, entries: await this.#specs.resolve(rows) };
+    const first = { tenant: '', model: '' };
+    const models = this.#pages(
+      first,
+      (after) => this.#call('snapshotModels', after, PAGE_ENTRIES),
+      lastModel,
+    );
+    for await (const rows of models) yield { revision, entries: await this.#specs.resolve(rows) };
+  }
+
+  /** The next page is read while the caller is at the one before. */
+  async *#pages<A>(
+    first: A,
+    read: (after: A) => Promise<RowEntry[]>,
+    lastOf: (rows: readonly RowEntry[]) => A,
+  ): AsyncGenerator<RowEntry[]> {
+    let next: Promise<RowEntry[]> | undefined = read(first);
+    while (next !== undefined) {
+      const rows: RowEntry[] = await next;
+      next = rows.length < PAGE_ENTRIES ? undefined : read(lastOf(rows));
+      // A caller that stops here, or throws, leaves it unread.
+      next?.catch(() => undefined);
+      if (rows.length > 0) yield rows;
     }
   }
 
@@ -249,6 +267,10 @@ class SqliteRegistry implements Registry {
     }
     return answer.value as ReturnType<Operations[K]>;
   }
+}
+
+function lastTenant(rows: readonly RowEntry[]): string {
+  return rows.at(-1)?.tenant ?? '';
 }
 
 function lastModel(rows: readonly RowEntry[]): ModelName {
