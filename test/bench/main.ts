@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { benchKinds } from './kinds.ts';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
 import { benchScale } from './scale.ts';
@@ -6,6 +7,7 @@ import { benchScale } from './scale.ts';
 /** `npm run bench [-- section]`: each figure is a comparison within this one run. */
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   predictions: benchPredictions,
+  kinds: benchKinds,
   registrations: benchRegistrations,
   scale: benchScale,
 };
