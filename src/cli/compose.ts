@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client';
 import type { Logger } from 'pino';
+import type { Blame } from '../core/crash-blame.ts';
 import type { Limits } from '../core/limits.ts';
 import { addOperations } from '../http/operations.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -56,7 +57,9 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   const members = createMemoryMembers();
   // Workers listen on TCP where any local process can reach them; only who knows this token is served.
   const token = randomBytes(32).toString('base64url');
-  const fleet = new WorkerFleet(workerTemplate(settings, token), members, logger);
+  const now = (): number => performance.now();
+  const strike = ({ key, reason }: Blame): Promise<boolean> => manager.strikes.strike(key, reason);
+  const fleet = new WorkerFleet(workerTemplate(settings, token), { members, logger, strike, now });
   stack.defer(() => fleet.stop());
   const router = createRouter({
     registry,
@@ -66,7 +69,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     logger,
     metrics,
     productVersion: PRODUCT_VERSION,
-    now: () => performance.now(),
+    now,
     random: Math.random,
   });
   stack.defer(() => router.stop());
@@ -89,11 +92,8 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     logRequests: settings.logRequests,
     stopping: () => state.stopping,
   });
-  await addOperations(app, {
-    productVersion: PRODUCT_VERSION,
-    notReady: () => router.notReady(),
-    scrape: () => scrapeFleet(metrics, members.list(), token),
-  });
+  const scrape = (): Promise<string> => scrapeFleet(metrics, members.list(), token);
+  await addOperations(app, { productVersion: PRODUCT_VERSION, notReady: () => router.notReady(), scrape });
   await app.register(router.routes);
   await app.register(manager.routes);
   stack.defer(() => closeApp(app, limits.drainMs));

@@ -18,11 +18,20 @@ export const DEFAULT_LIMITS = {
   changeLogEntries: 100_000,
   /** Calls waiting for the registry's thread. */
   registryQueueCalls: 10_000,
-  /** Waiting at one worker, counted both in the router that sends and in the worker that holds. */
+  /**
+   * Waiting at one worker, counted both in the router that sends and in the worker that holds. A tenant may have as
+   * many of them as are free, so that none fills the queue for the others.
+   */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
   /** How long a worker may owe answers without giving any before a router drops its connection. */
   workerSilenceMs: 30_000,
+  /** How long a request waits for a worker of its shard to come back when no other can take it. */
+  workerAwayMs: 3_000,
+  /** How long a router waits for word of what a worker was at when it died; without it, all that it had counts as that. */
+  autopsyMs: 250,
+  /** Models known to hold a lane, and models of requests given up unanswered, of one worker. */
+  heldModels: 1_024,
   /** Frames that a router gathers into one write to a worker. */
   framesPerWrite: 4_096,
   /** Runs that a worker gathers into one message to a lane. */
@@ -42,6 +51,8 @@ export const DEFAULT_LIMITS = {
   /** So many crashes within so long put a version in quarantine. */
   strikes: 3,
   strikeMs: 24 * 3_600_000,
+  /** Crashes with several models at work whose culprit isn't found yet; the models of older ones are no suspects any more. */
+  crashesRemembered: 64,
   /** The longest and the default deadline of a prediction. */
   deadlineMs: 60_000,
   defaultDeadlineMs: 5_000,

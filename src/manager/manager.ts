@@ -12,6 +12,7 @@ import { Gate } from './gate.ts';
 import { createManagerMetrics } from './metrics.ts';
 import { Registrar } from './register.ts';
 import { managerRoutes } from './server.ts';
+import { Strikes } from './strikes.ts';
 import { Versions, type Warm } from './versions.ts';
 
 export interface ManagerDeps {
@@ -31,6 +32,7 @@ export interface ManagerDeps {
 
 export interface Manager {
   readonly routes: FastifyPluginAsync;
+  readonly strikes: Strikes;
   /** Ends the admission processes; the stores are the caller's. */
   close(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export function createManager(deps: ManagerDeps): Manager {
   const versions = new Versions({ registry, warm, logger, metrics });
   const admissions = new Admissions({ pool, artifacts, limits });
   const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
+  const strikes = new Strikes({ registry, logger, metrics });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
   const bulkGate = new Gate(limits.bulkInFlight, limits.bulkInFlightBytes);
   const onCommit = (message: unknown): void =>
@@ -60,7 +63,9 @@ export function createManager(deps: ManagerDeps): Manager {
   );
   return {
     routes: managerRoutes({ registry, registrar, versions, sources, bulkGate, limits, published, logger }),
+    strikes,
     async close() {
+      strikes.close();
       unsubscribe(COMMIT_CHANNEL, onCommit);
       stop.abort();
       await Promise.all([pool.close(), sweeping]);

@@ -6,6 +6,9 @@ export interface ManagerMetrics {
   readonly admissionReplacements: Counter<'reason'>;
   readonly commitRegistrations: Histogram;
   readonly warmFailures: Counter;
+  readonly strikes: Counter;
+  readonly strikesLost: Counter;
+  readonly quarantines: Counter;
 }
 
 export function createManagerMetrics(register: Registry): ManagerMetrics {
@@ -38,6 +41,21 @@ export function createManagerMetrics(register: Registry): ManagerMetrics {
     warmFailures: new Counter({
       name: 'shoal_manager_warm_failures_total',
       help: 'Traffic changes that went on although the new version could not be loaded before.',
+      registers,
+    }),
+    strikes: new Counter({
+      name: 'shoal_manager_strikes_total',
+      help: 'Crashes of workers counted against a version.',
+      registers,
+    }),
+    strikesLost: new Counter({
+      name: 'shoal_manager_strikes_lost_total',
+      help: 'Crashes of workers that could not be counted, for want of the registry.',
+      registers,
+    }),
+    quarantines: new Counter({
+      name: 'shoal_manager_quarantines_total',
+      help: 'Versions put in quarantine.',
       registers,
     }),
   };

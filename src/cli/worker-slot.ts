@@ -1,0 +1,132 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { MemoryMembers } from '../stores/members/memory.ts';
+import { type CrashReport, readJournal } from '../wire/crash-journal.ts';
+import type { WorkerCommand, WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
+
+const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
+/** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
+const YOUNG_MS = 5_000;
+const MAX_RESTART_DELAY_MS = 5_000;
+const START_MS = 30_000;
+
+export interface WorkerSlotDeps {
+  readonly members: MemoryMembers;
+  readonly logger: Logger;
+  /** Keys that must not work beside each other, as of now. */
+  readonly suspects: () => readonly string[];
+  /** A process ended that nobody had told to, and left this behind. */
+  readonly onDeath: (worker: string, signal: NodeJS.Signals | null, report: CrashReport) => void;
+}
+
+/** One place in the fleet, filled by one process after another for as long as it isn't stopped. */
+export class WorkerSlot {
+  readonly #config: Omit<WorkerProcessConfig, 'suspects'>;
+  readonly #deps: WorkerSlotDeps;
+  #child: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #youngDeaths = 0;
+  #stopping = false;
+
+  constructor(config: Omit<WorkerProcessConfig, 'suspects'>, deps: WorkerSlotDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /** Resolves when the worker answers; rejects when it ended or failed before, or took too long. */
+  async start(): Promise<void> {
+    const startedAt = performance.now();
+    const { id, journalFile } = this.#config;
+    // What the process before it left was read when it ended; it must not be taken for this one's.
+    rmSync(journalFile, { force: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
+    const child = fork(WORKER_ENTRY, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
+    this.#child = child;
+    child.on('error', reject);
+    child.once('close', (code, signal) => {
+      reject(new Error(`worker ${id} ended while starting (${signal ?? code})`));
+      if (child.pid !== undefined) this.#onEnd(performance.now() - startedAt, code, signal);
+    });
+    child.on('message', (message: WorkerMessage) => {
+      if (message.type === 'failed') reject(new Error(`worker ${id} can't start: ${message.message}`));
+      else this.#announce(message.address);
+      resolve();
+    });
+    const late = setTimeout(() => {
+      reject(new Error(`worker ${id} was not ready after ${START_MS} ms`));
+      child.kill('SIGKILL');
+    }, START_MS);
+    this.#send({ ...this.#config, suspects: this.#deps.suspects() });
+    try {
+      await promise;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  tellSuspects(keys: readonly string[]): void {
+    this.#send({ type: 'suspects', keys });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    this.#deps.members.remove(this.#config.id);
+    this.#send({ type: 'stop' });
+    const deadline = setTimeout(() => child.kill('SIGKILL'), this.#config.limits.drainMs + 1_000);
+    await gone;
+    clearTimeout(deadline);
+  }
+
+  /** To a process that is dying this is lost, and its end is told by 'close'. */
+  #send(command: WorkerCommand): void {
+    if (this.#child?.connected === true) this.#child.send(command, () => undefined);
+  }
+
+  #announce(address: string): void {
+    const { id, zone } = this.#config;
+    this.#deps.members.set({ id, address, zone, weight: 1 });
+  }
+
+  #onEnd(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#stopping) return;
+    const { id, journalFile } = this.#config;
+    const { logger, onDeath } = this.#deps;
+    let report: CrashReport = { cause: undefined, entries: [] };
+    try {
+      report = readJournal(journalFile);
+    } catch (error) {
+      logger.error({ err: error, worker: id }, 'the crash journal can not be read: nobody is blamed');
+    }
+    // The member stays listed: its models keep their place, and the router stands in for it until it's back.
+    this.#youngDeaths = livedMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;
+    const delayMs = this.#restartLater();
+    logger.error(
+      { worker: id, code, signal, ...report, livedMs: Math.round(livedMs), delayMs },
+      'worker died; starting it again',
+    );
+    onDeath(id, signal, report);
+  }
+
+  /** Again and again: a machine without memory or descriptors for a process has them later. */
+  #restartLater(): number {
+    const delayMs = this.#youngDeaths <= 1 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 50 * 2 ** this.#youngDeaths);
+    this.#restart = setTimeout(() => {
+      const before = this.#child;
+      this.start().catch((error: Error) => {
+        this.#deps.logger.error({ err: error, worker: this.#config.id }, 'worker did not start');
+        // A process that was there says itself that it ended; where there was none, nobody does.
+        const wasMade = this.#child !== before && this.#child?.pid !== undefined;
+        if (wasMade || this.#stopping) return;
+        this.#youngDeaths++;
+        this.#restartLater();
+      });
+    }, delayMs);
+    return delayMs;
+  }
+}

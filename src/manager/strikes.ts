@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ShoalError } from '../core/errors.ts';
+import type { Registry } from '../stores/registry/registry.ts';
+import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
+import type { ManagerMetrics } from './metrics.ts';
+
+/** How often a strike is tried while the registry is away, for two minutes in all. */
+const MAX_TRIES = 16;
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 10_000;
+
+export interface StrikesDeps {
+  readonly registry: Pick<Registry, 'strike'>;
+  readonly logger: Logger;
+  readonly metrics: Pick<ManagerMetrics, 'strikes' | 'strikesLost' | 'quarantines'>;
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Counts crashes of workers against the versions that are blamed for them, until there are too many. */
+export class Strikes {
+  readonly #deps: StrikesDeps;
+  readonly #pause: NonNullable<StrikesDeps['pause']>;
+  readonly #stopping = new AbortController();
+
+  constructor(deps: StrikesDeps) {
+    this.#deps = deps;
+    this.#pause = deps.pause ?? pause;
+  }
+
+  /** Resolves with whether this put the version in quarantine; never rejects. */
+  async strike(key: ModelKey, reason: string): Promise<boolean> {
+    const { logger, metrics } = this.#deps;
+    try {
+      const { strikes, quarantined } = await this.#write(key, reason);
+      metrics.strikes.inc();
+      if (quarantined) metrics.quarantines.inc();
+      const what = quarantined ? 'a version is in quarantine now' : 'a version has a strike';
+      logger.warn({ key, reason, strikes }, what);
+      return quarantined;
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'VERSION_NOT_FOUND') {
+        logger.info({ key, reason }, 'a version that crashed its worker is gone by now');
+        return false;
+      }
+      metrics.strikesLost.inc();
+      logger.error({ err: error, key, reason }, 'a strike could not be written and is lost');
+      return false;
+    }
+  }
+
+  /** Strikes under way are tried once more at most. */
+  close(): void {
+    this.#stopping.abort();
+  }
+
+  async #write(key: ModelKey, reason: string) {
+    const parts = parseModelKey(key);
+    if (parts === undefined) throw new Error(`the crash journal has no model's key: ${JSON.stringify(key)}`);
+    const { signal } = this.#stopping;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#deps.registry.strike(parts, parts.digest, reason);
+      } catch (error) {
+        const isAway = error instanceof ShoalError && error.code === 'STORE_UNAVAILABLE';
+        if (!isAway || tries === MAX_TRIES || signal.aborted) throw error;
+        this.#deps.logger.warn({ err: error, key, tries }, 'a strike can not be written yet');
+        await this.#pause(Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries), signal);
+      }
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
