@@ -1,14 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant, quote } from '../core/ids.ts';
-import type { JsonValue } from '../model/json.ts';
-import type { ModelRecord } from '../stores/registry/registry.ts';
+import { DEFAULT_SHARD_SIZE } from '../core/placement/placement.ts';
+import { describeJson, isObject, type JsonValue } from '../model/json.ts';
+import type { ModelRecord, ModelSettings } from '../stores/registry/registry.ts';
 import { pageOf, pageRequest } from './pages.ts';
 import type { RouteDeps } from './server.ts';
 import {
   DeletedAnswer,
   ModelAnswer,
   ModelParams,
+  ModelSettingsBody,
   ModelsAnswer,
   PageQuery,
   TenantParams,
@@ -43,6 +45,22 @@ export function modelRoutes(app: FastifyInstance, deps: RouteDeps): void {
       schema: { tags, params: ModelParams, summary: 'A model', response: { 200: ModelAnswer } },
     },
     (request) => findModel(deps, request),
+  );
+  app.put(
+    MODEL,
+    {
+      config: { access: 'operate' },
+      schema: {
+        tags,
+        params: ModelParams,
+        body: ModelSettingsBody,
+        summary: "Set a model's settings",
+        description:
+          'With `minCopies` so many workers keep its stable version loaded, whatever else needs their memory.',
+        response: { 200: ModelAnswer },
+      },
+    },
+    (request) => putSettings(deps, request),
   );
   app.delete(
     MODEL,
@@ -99,6 +117,33 @@ function trafficRoutes(app: FastifyInstance, deps: RouteDeps): void {
       return trafficAnswer(reply, set);
     },
   );
+}
+
+async function putSettings(deps: RouteDeps, request: FastifyRequest): Promise<ModelRecord> {
+  const { tenant, model } = await findModel(deps, request);
+  const owner = await deps.registry.tenant(tenant);
+  const settings = parseSettings(request.body as JsonValue, owner?.settings.shardSize ?? DEFAULT_SHARD_SIZE);
+  return deps.registry.putModelSettings(tenant, model, settings);
+}
+
+/** Throws INVALID_REQUEST that names the member. */
+function parseSettings(body: JsonValue, shardSize: number): ModelSettings {
+  if (!isObject(body)) throw new ShoalError('INVALID_REQUEST', 'settings must be an object with minCopies');
+  const unknown = Object.keys(body).find((key) => key !== 'minCopies');
+  if (unknown !== undefined) {
+    throw new ShoalError('INVALID_REQUEST', `settings have the unknown member ${quote(unknown)}`);
+  }
+  const { minCopies } = body;
+  if (
+    typeof minCopies === 'number' &&
+    Number.isInteger(minCopies) &&
+    minCopies >= 0 &&
+    minCopies <= shardSize
+  ) {
+    return { minCopies };
+  }
+  const message = `minCopies must be a whole number from 0 to ${shardSize}, the workers of the tenant's shard, got ${describeJson(minCopies)}`;
+  throw new ShoalError('INVALID_REQUEST', message);
 }
 
 async function listModels(deps: RouteDeps, request: FastifyRequest): Promise<object> {

@@ -2,6 +2,7 @@ import { ShoalError } from '../core/errors.ts';
 import { Gather } from '../core/gather.ts';
 import type { Digest } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
+import { quarantineMessage } from '../core/quarantine.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { AdmittedArtifact, Registry, VersionId, VersionLookup } from '../stores/registry/registry.ts';
 import type { Admissions } from './admissions.ts';
@@ -81,6 +82,9 @@ export class Registrar {
         return { status: 'unchanged', revision: present.revision, activated };
       }
       const record = await registry.version(id.tenant, id.model, id.version);
+      if (record?.quarantine !== undefined) {
+        throw new ShoalError('MODEL_QUARANTINED', quarantineMessage(id, record.quarantine));
+      }
       // Undefined: deleted a moment ago, so that it is new.
       if (record !== undefined) return this.#commit(request, record.artifact, stable);
     }

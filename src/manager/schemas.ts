@@ -68,6 +68,11 @@ export const TrafficHeaders = Type.Object({
 
 export const TrafficAnswer = Type.Object({ ...traffic, revision: Revision });
 
+const quarantine = {
+  reason: Type.String({ description: 'What it did.' }),
+  since: Type.String({ format: 'date-time' }),
+};
+
 export const VersionAnswer = Type.Object({
   tenant: Tenant,
   model: Model,
@@ -83,13 +88,31 @@ export const VersionAnswer = Type.Object({
   }),
   revision: Revision,
   activated: Type.Boolean(),
+  strikes: Type.Integer({ description: 'Crashes of workers that it is blamed for lately.' }),
+  quarantine: Type.Optional(
+    Type.Object(quarantine, { description: 'There: it is not served (422 MODEL_QUARANTINED).' }),
+  ),
 });
+
+export const ModelSettingsBody = Type.Object(
+  {
+    minCopies: Type.Integer({
+      minimum: 0,
+      description: "So many workers keep the stable version loaded; at most the tenant's shard size.",
+    }),
+  },
+  { additionalProperties: false, examples: [{ minCopies: 1 }] },
+);
 
 export const ModelAnswer = Type.Object({
   tenant: Tenant,
   model: Model,
   traffic: TrafficBody,
+  settings: ModelSettingsBody,
   versions: Type.Array(Version),
+  quarantined: Type.Array(Type.Object({ version: Version, ...quarantine }), {
+    description: 'Versions that are not served, since they crashed workers.',
+  }),
   revision: Revision,
 });
 

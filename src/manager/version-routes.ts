@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant, checkVersion, quote } from '../core/ids.ts';
 import { discardBody } from '../http/body.ts';
-import type { AdmittedArtifact, VersionId } from '../stores/registry/registry.ts';
+import type { AdmittedArtifact, ModelRecord, VersionId, VersionRecord } from '../stores/registry/registry.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { bulkRegister } from './bulk.ts';
 import { decodedChunks } from './body-chunks.ts';
@@ -61,6 +61,20 @@ export function versionRoutes(app: FastifyInstance, deps: RouteDeps): void {
     },
     (request) => deps.registry.deleteVersion(versionId(request)),
   );
+  app.post(
+    '/v1/tenants/:tenant/models/:model/versions/:version(^[^:]+)::liftQuarantine',
+    {
+      config: { access: 'operate' },
+      schema: {
+        tags,
+        params: VersionParams,
+        summary: 'Serve a version again that crashed workers',
+        description: 'Forgets its strikes. Nothing changes when it is in no quarantine.',
+        response: { 200: VersionAnswer },
+      },
+    },
+    (request) => liftQuarantine(deps, versionId(request)),
+  );
   app.get(
     `${VERSION}/artifact`,
     {
@@ -116,11 +130,13 @@ async function putVersion(deps: RouteDeps, request: FastifyRequest, reply: Fasti
       signal: gone.signal,
     });
     const { status, revision, activated } = result;
-    const artifact =
-      result.artifact ?? (await deps.registry.version(id.tenant, id.model, id.version))?.artifact;
-    if (artifact === undefined) throw await missing(deps, id);
-    void reply.code(status === 'registered' ? 201 : 200);
-    return { ...answerOf(id, artifact, status), revision, activated };
+    if (status === 'registered' && result.artifact !== undefined) {
+      void reply.code(201);
+      return { ...answerOf(id, result.artifact, status), revision, activated, strikes: 0 };
+    }
+    const record = await deps.registry.version(id.tenant, id.model, id.version);
+    if (record === undefined) throw await missing(deps, id);
+    return { ...answerOf(id, record.artifact, status), revision, activated, ...faultsOf(record) };
   } finally {
     await source?.close();
   }
@@ -132,8 +148,26 @@ async function getVersion(deps: RouteDeps, id: VersionId): Promise<object> {
     deps.registry.model(id.tenant, id.model),
   ]);
   if (record === undefined) throw await missing(deps, id);
-  const activated = model?.traffic.stable === id.version;
-  return { ...answerOf(id, record.artifact, 'registered'), revision: record.revision, activated };
+  return recordAnswer(record, model);
+}
+
+async function liftQuarantine(deps: RouteDeps, id: VersionId): Promise<object> {
+  const { tenant, model, version } = id;
+  if ((await deps.registry.version(tenant, model, version)) === undefined) throw await missing(deps, id);
+  const record = await deps.registry.liftQuarantine(id);
+  const current = await deps.registry.model(tenant, model);
+  if (current !== undefined) await deps.published(current.revision);
+  return recordAnswer(record, current);
+}
+
+function recordAnswer(record: VersionRecord, model: ModelRecord | undefined): object {
+  const { tenant, model: name, version, artifact, revision } = record;
+  const answer = answerOf({ tenant, model: name, version }, artifact, 'registered');
+  return { ...answer, revision, activated: model?.traffic.stable === version, ...faultsOf(record) };
+}
+
+function faultsOf({ strikes, quarantine }: VersionRecord): object {
+  return { strikes, ...(quarantine === undefined ? {} : { quarantine }) };
 }
 
 async function getArtifact(deps: RouteDeps, id: VersionId, reply: FastifyReply): Promise<FastifyReply> {

@@ -64,8 +64,8 @@ export class Versions {
     if (isInTraffic(current.traffic, version)) return;
     const { tenant, model } = current;
     const record = await this.#deps.registry.version(tenant, model, version);
-    // A version that isn't there is the registry's to refuse.
-    if (record === undefined) return;
+    // A version that isn't there or is in quarantine is the registry's to refuse.
+    if (record === undefined || record.quarantine !== undefined) return;
     const key = modelKey({ tenant, model, version, digest: record.artifact.preparedDigest });
     const { stable } = current.traffic;
     if (stable === undefined) return;

@@ -1,5 +1,6 @@
 import { checkModel, checkTenant, isLabel } from '../core/ids.ts';
 import { ShoalError } from '../core/errors.ts';
+import { quarantineMessage } from '../core/quarantine.ts';
 import { chooseVersion, stickyPoint } from '../core/traffic-split.ts';
 import type { NamedTensor } from '../model/signature.ts';
 import type { Member } from '../stores/members/members.ts';
@@ -50,11 +51,20 @@ export interface Prediction {
   readonly timings: AnswerTimings;
 }
 
-/**
- * Which version answers. Throws INVALID_NAME, TENANT_NOT_FOUND, MODEL_NOT_FOUND, VERSION_NOT_FOUND and
- * NO_TRAFFIC.
- */
+/** Which version answers. Throws what `findVersion` throws and, before anything is sent, MODEL_QUARANTINED. */
 export function resolve(deps: Pick<PredictDeps, 'table' | 'random'>, target: Target): Resolved {
+  const resolved = findVersion(deps, target);
+  const { tenant, model, version } = resolved;
+  if (version.quarantine === undefined) return resolved;
+  const id = { tenant, model, version: version.version };
+  throw new ShoalError('MODEL_QUARANTINED', quarantineMessage(id, version.quarantine));
+}
+
+/**
+ * Which version is meant, in quarantine or not. Throws INVALID_NAME, TENANT_NOT_FOUND, MODEL_NOT_FOUND,
+ * VERSION_NOT_FOUND and NO_TRAFFIC.
+ */
+export function findVersion(deps: Pick<PredictDeps, 'table' | 'random'>, target: Target): Resolved {
   const { tenant, model } = target;
   const { owner, entry } = findModel(deps, tenant, model);
   const chosen =
@@ -91,6 +101,7 @@ export async function predict(
   const orderNow = () => orderOf(deps, resolved);
   const sent = {
     key: version.key(tenant, model),
+    tenant,
     residentBytes: version.residentBytes,
     partRows: request.partRows,
     tensors: request.tensors,
@@ -111,10 +122,16 @@ function orderOf(deps: PredictDeps, { tenant, model, owner, entry }: Resolved): 
 
 function choose(deps: Pick<PredictDeps, 'random'>, target: Target, entry: TableModel): string {
   const { traffic } = entry;
-  const chosen =
-    traffic.canary === undefined ? traffic.stable : chooseVersion(traffic, pointOf(deps, target));
+  const chosen = takesCanary(entry) ? chooseVersion(traffic, pointOf(deps, target)) : traffic.stable;
   if (chosen !== undefined) return chosen;
   throw new ShoalError('NO_TRAFFIC', `model ${target.tenant}/${target.model} has no stable version`);
+}
+
+/** A canary that is in quarantine has shown what it was to show: the stable version has all the traffic again. */
+function takesCanary({ traffic: { stable, canary }, versions }: TableModel): boolean {
+  if (canary === undefined) return false;
+  if (stable === undefined) return true;
+  return versions.find(({ version }) => version === canary.version)?.quarantine === undefined;
 }
 
 function pointOf(deps: Pick<PredictDeps, 'random'>, { tenant, model, routingKey }: Target): number {

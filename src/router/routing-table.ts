@@ -2,6 +2,7 @@ import type { Digest } from '../core/ids.ts';
 import type { Traffic } from '../core/traffic-split.ts';
 import type { ServingSpec } from '../model/serving-spec.ts';
 import type {
+  Quarantine,
   RoutingEntry,
   RoutingState,
   RoutingVersion,
@@ -12,11 +13,12 @@ import { SmallMap } from './small-map.ts';
 import { SharedValues } from './shared-values.ts';
 
 /** What a request needs of one version. */
-export class ServedVersion implements RoutingVersion {
+export class ServedVersion {
   readonly version: string;
   readonly preparedDigest: Digest;
   readonly residentBytes: number;
   readonly spec: ServingSpec;
+  readonly quarantine: Quarantine | undefined;
   #key: ModelKey | undefined;
 
   constructor(version: RoutingVersion, spec: ServingSpec) {
@@ -24,6 +26,7 @@ export class ServedVersion implements RoutingVersion {
     this.preparedDigest = version.preparedDigest;
     this.residentBytes = version.residentBytes;
     this.spec = spec;
+    this.quarantine = version.quarantine;
   }
 
   /** Built when the version is first asked for: most models of a table are idle. */
@@ -43,6 +46,15 @@ export interface TableModel {
 export interface TableTenant {
   readonly shardSize: number | undefined;
   readonly models: Pick<SmallMap<TableModel>, 'get' | typeof Symbol.iterator>;
+}
+
+/** A model that so many workers keep loaded. */
+export interface PinnedModel {
+  readonly tenant: string;
+  readonly model: string;
+  readonly minCopies: number;
+  readonly owner: TableTenant;
+  readonly entry: TableModel;
 }
 
 interface ModelSlot extends TableModel {
@@ -69,6 +81,8 @@ export class RoutingTable {
   readonly #deletedTenants = new Map<string, number>();
   readonly #specs = new SharedValues<ServingSpec>();
   readonly #traffics = new SharedValues<Traffic>();
+  /** By `tenant/model`; a model that is gone leaves when it is met. */
+  readonly #pins = new Map<string, Pick<PinnedModel, 'tenant' | 'model' | 'minCopies'>>();
   #revision = 0;
   #models = 0;
   #load = 0;
@@ -87,6 +101,16 @@ export class RoutingTable {
 
   tenantNames(): Iterable<string> {
     return this.#tenants.keys();
+  }
+
+  /** Costs what there is of them, however many models the table has. */
+  *pinned(): Generator<PinnedModel> {
+    for (const [name, pin] of this.#pins) {
+      const owner = this.#tenants.get(pin.tenant);
+      const entry = owner?.models.get(pin.model);
+      if (owner === undefined || entry === undefined) this.#pins.delete(name);
+      else yield { ...pin, owner, entry };
+    }
   }
 
   /** Changes from the log; with them everything up to `revision` is known. */
@@ -137,6 +161,9 @@ export class RoutingTable {
       versions: state.versions.map((version) => new ServedVersion(version, this.#specs.share(version.spec))),
       load: this.#load,
     });
+    const { minCopies = 0 } = state;
+    if (minCopies > 0) this.#pins.set(`${tenant}/${model}`, { tenant, model, minCopies });
+    else if (this.#pins.size > 0) this.#pins.delete(`${tenant}/${model}`);
   }
 
   #deleteModel(tenant: string, model: string, revision: number): void {

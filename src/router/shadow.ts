@@ -4,7 +4,7 @@ import { Caller } from './caller.ts';
 import type { Fleet } from './fleet.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Resolved } from './predict.ts';
-import type { WorkerRequest } from './worker-client.ts';
+import type { WorkerRequest } from './worker-request.ts';
 
 /** Copies under way at once; each holds the tensors of a request. */
 const MAX_UNDER_WAY = 32;
@@ -37,7 +37,7 @@ export class Shadow {
     const share = entry.traffic.shadow;
     if (share === undefined || random() * 100 >= share.percent) return;
     const version = entry.versions.find((one) => one.version === share.version);
-    if (version === undefined) return;
+    if (version === undefined || version.quarantine !== undefined) return;
     if (this.#underWay >= MAX_UNDER_WAY) {
       metrics.shadow.inc({ outcome: 'skipped_limit' });
       return;

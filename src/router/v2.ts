@@ -3,7 +3,7 @@ import { ShoalError } from '../core/errors.ts';
 import type { JsonValue } from '../model/json.ts';
 import { decodeInferRequest, inferResponseJson, metadataJson } from '../model/oip.ts';
 import { Caller } from './caller.ts';
-import { predict, resolve } from './predict.ts';
+import { findVersion, predict, resolve, type Target } from './predict.ts';
 import { predictionHeaders, requestOptions, sendJson, watchCaller } from './request-options.ts';
 import type { RouterDeps } from './server.ts';
 import {
@@ -112,14 +112,14 @@ async function infer(deps: RouterDeps, request: FastifyRequest, reply: FastifyRe
 
 function metadata(deps: RouterDeps, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { name, ...named } = namedModel(request);
-  const { entry, version } = resolveForReading(deps, named);
+  const { entry, version } = findVersion(deps, asDescribed(named));
   const versions = named.version === undefined ? entry.versions.map((one) => one.version) : [version.version];
   return sendJson(reply, metadataJson({ name, versions, signature: version.spec.signature }));
 }
 
 function ready(deps: RouterDeps, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { name, ...named } = namedModel(request);
-  const { owner, entry } = resolveForReading(deps, named);
+  const { owner, entry } = resolve(deps, asDescribed(named));
   const order = deps.fleet.placement.order(named.tenant, named.model, entry, owner.shardSize);
   if (!order.some(({ id }) => deps.fleet.client(id)?.isConnected === true)) {
     throw new ShoalError(
@@ -131,6 +131,6 @@ function ready(deps: RouterDeps, request: FastifyRequest, reply: FastifyReply): 
 }
 
 /** Without a version it is the stable one that a model is described by, never the canary by chance. */
-function resolveForReading(deps: RouterDeps, { tenant, model, version }: Omit<Named, 'name'>) {
-  return resolve(deps, { tenant, model, version: version ?? 'stable', routingKey: undefined });
+function asDescribed({ tenant, model, version }: Omit<Named, 'name'>): Target {
+  return { tenant, model, version: version ?? 'stable', routingKey: undefined };
 }

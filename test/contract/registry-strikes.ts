@@ -38,6 +38,7 @@ export function strikesContract(make: MakeRegistry): void {
       assert.deepEqual(table.state(), (await readTable(store)).state());
       const quarantine = { reason: 'crashed', since: '2026-01-01T00:00:00.000Z' };
       assert.deepEqual((await store.version('acme', 'churn', '1'))?.quarantine, quarantine);
+      assert.deepEqual((await store.model('acme', 'churn'))?.quarantined, [{ version: '1', ...quarantine }]);
       assert.deepEqual(await store.strike(ID, DIGEST, 'again'), { strikes: 3, quarantined: false });
       assert.deepEqual((await store.version('acme', 'churn', '1'))?.quarantine, quarantine);
       assert.equal(await store.revision(), before + 1);

@@ -46,6 +46,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
             traffic: { stable: '1' },
             settings: { minCopies: 0 },
             versions: ['1'],
+            quarantined: [],
             revision: 2,
           });
           assert.deepEqual(await store.tenant('acme'), { tenant: 'acme', settings: {}, revision: 1 });

@@ -163,6 +163,8 @@ export interface ModelRecord {
   readonly traffic: Traffic;
   readonly settings: ModelSettings;
   readonly versions: readonly string[];
+  /** Those of them that are not served. */
+  readonly quarantined: readonly ({ readonly version: string } & Quarantine)[];
   /** Of the last change to the model: its traffic, settings, set of versions or their quarantine. */
   readonly revision: number;
 }

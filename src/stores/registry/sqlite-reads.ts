@@ -95,12 +95,16 @@ export class Reads {
   model(tenant: string, model: string): ModelRecord | undefined {
     const row = this.#tables.sql('SELECT * FROM models WHERE tenant = ? AND model = ?').get(tenant, model);
     if (row === undefined) return undefined;
+    const versions = this.#versionRows(tenant, model);
     return {
       tenant,
       model,
       traffic: parseTraffic(row['traffic']),
       settings: { minCopies: Number(row['min_copies']) },
-      versions: this.#versionRows(tenant, model).map((version) => version.version),
+      versions: versions.map(({ version }) => version),
+      quarantined: versions.flatMap(({ version, quarantine }) =>
+        quarantine === undefined ? [] : [{ version, ...quarantine }],
+      ),
       revision: Number(row['revision']),
     };
   }
