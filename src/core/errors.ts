@@ -55,14 +55,30 @@ export interface ErrorExtras {
   cause?: unknown;
 }
 
-/** An error whose code and message may be shown to the caller. Anything else is answered as INTERNAL. */
-export class ShoalError extends Error {
+/**
+ * An Error that walks no stack: a refusal is an answer like another, and under overload most answers are refusals.
+ * (`Error` itself would take several microseconds for each.)
+ */
+const ErrorWithoutStack = function ErrorWithoutStack(this: Error, message: string): void {
+  this.message = message;
+} as unknown as new (
+  message: string,
+) => Error;
+ErrorWithoutStack.prototype = Object.create(Error.prototype) as Error;
+
+/**
+ * An error whose code and message may be shown to the caller. Anything else is answered as INTERNAL. Only INTERNAL,
+ * which is a bug, has a stack; causes keep theirs.
+ */
+export class ShoalError extends ErrorWithoutStack {
   readonly code: ErrorCode;
   readonly details: readonly ErrorDetail[];
   readonly retryAfterSeconds: number;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
-    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    super(message);
+    if (code === 'INTERNAL') Error.captureStackTrace(this, ShoalError);
+    if (extras.cause !== undefined) this.cause = extras.cause;
     this.name = 'ShoalError';
     this.code = code;
     this.details = extras.details ?? [];

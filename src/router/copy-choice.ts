@@ -10,14 +10,20 @@ export interface Load {
 
 /** A request under way costs the next about this much: what small models take. */
 const IN_FLIGHT_MS = 0.05;
-/** Shorter silences are ordinary runs and loads. */
-const ORDINARY_SILENCE_MS = 50;
 /** The second must be clearly better, or a moment's noise would load an idle model a second time. */
 const MARGIN_MS = 5;
 const FACTOR = 2;
 
-export function expectedWaitMs(load: Load): number {
-  const silentMs = load.silentMs > ORDINARY_SILENCE_MS ? load.silentMs : 0;
+/**
+ * Shorter silences are ordinary runs and loads, or a run that holds its lane: of that the worker tells after
+ * `laneOverrunMs`, and until then the model must not be tried on another.
+ */
+export function silenceOf({ laneOverrunMs }: { readonly laneOverrunMs: number }): number {
+  return 1.5 * laneOverrunMs;
+}
+
+export function expectedWaitMs(load: Load, ordinarySilenceMs: number): number {
+  const silentMs = load.silentMs > ordinarySilenceMs ? load.silentMs : 0;
   return load.queueDelayMs + load.inFlight * IN_FLIGHT_MS + silentMs;
 }
 
@@ -26,6 +32,7 @@ export function expectedWaitMs(load: Load): number {
  * can carry is resident once; the second when a request would wait there less than half as long, and at least
  * five milliseconds less.
  */
-export function prefersSecond(first: Load, second: Load): boolean {
-  return expectedWaitMs(first) > FACTOR * expectedWaitMs(second) + MARGIN_MS;
+export function prefersSecond(first: Load, second: Load, ordinarySilenceMs: number): boolean {
+  const secondMs = expectedWaitMs(second, ordinarySilenceMs);
+  return expectedWaitMs(first, ordinarySilenceMs) > FACTOR * secondMs + MARGIN_MS;
 }

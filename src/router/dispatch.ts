@@ -1,20 +1,21 @@
 import { type ErrorCode, ShoalError } from '../core/errors.ts';
+import type { Limits } from '../core/limits.ts';
 import type { RetryBudget } from '../core/retry-budget.ts';
 import type { Member } from '../stores/members/members.ts';
 import type { AnswerFrame } from '../wire/frames.ts';
+import type { ModelKey } from '../wire/model-key.ts';
 import type { Caller } from './caller.ts';
-import { prefersSecond } from './copy-choice.ts';
+import { prefersSecond, silenceOf } from './copy-choice.ts';
 import type { Fleet } from './fleet.ts';
 import type { RetryReason, RouterMetrics } from './metrics.ts';
-import type { Outcome, WorkerClient, WorkerRequest } from './worker-client.ts';
-
-/** How long a request waits for a worker to come back when its whole shard is away. */
-const AWAY_WAIT_MS = 1_000;
+import type { WorkerClient } from './worker-client.ts';
+import type { Outcome, WorkerRequest } from './worker-request.ts';
 
 export interface DispatchDeps {
   readonly fleet: Fleet;
   readonly budget: RetryBudget;
   readonly metrics: RouterMetrics;
+  readonly limits: Pick<Limits, 'laneOverrunMs' | 'workerAwayMs'>;
   readonly now: () => number;
 }
 
@@ -31,10 +32,22 @@ const RETRIED_CODES: Partial<Record<ErrorCode, RetryReason>> = {
   STORE_UNAVAILABLE: 'store_unavailable',
 };
 
+/** What is known of the tries of one request. */
+interface Tries {
+  readonly orderNow: () => readonly Member[];
+  readonly request: WorkerRequest;
+  readonly caller: Caller;
+  /** Workers that refused it. One that died may be tried again: another process stands in its place. */
+  readonly refusedBy: Set<WorkerClient>;
+  /** For every worker that died while it had the request: whether the request's model was at work then. */
+  readonly deaths: Promise<boolean>[];
+}
+
 /**
  * Runs one request on one worker of its shard. `orderNow` gives the model's order at the time it is asked; only
- * workers of it are tried, none twice. A worker that died while it may have been running the request costs the
- * one such retry there is: a request that kills workers must not be passed on to a third.
+ * workers of it are tried, none again that refused. What only waited in a worker that died is tried for as long as
+ * its deadline lasts; when its model was at work there, once more in all: a request that kills workers must not walk
+ * through its shard.
  */
 export async function dispatch(
   deps: DispatchDeps,
@@ -44,25 +57,24 @@ export async function dispatch(
 ): Promise<Dispatched> {
   const { budget, metrics, now } = deps;
   budget.request();
-  const tried = new Set<WorkerClient>();
-  let deaths = 0;
-  let last: ShoalError | undefined;
+  const tries: Tries = { orderNow, request, caller, refusedBy: new Set(), deaths: [] };
+  let client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
+  if (client === undefined) throw caller.isGone ? callerGone() : noWorker(orderNow());
   for (;;) {
-    const client =
-      nextClient(deps, orderNow(), tried) ??
-      (last === undefined ? await waitForClient(deps, orderNow, request, caller) : undefined);
-    if (client === undefined) throw last ?? noWorker(orderNow());
-    tried.add(client);
     const outcome = await client.send(request, caller);
     const id = client.member.id;
     if (outcome.kind === 'answer' && outcome.frame.result.ok) {
       return { worker: id, frame: outcome.frame, section: outcome.frame.result.section };
     }
     const { error, reason } = judge(outcome, id);
-    if (reason === 'lost' && ++deaths > 1) throw error;
     if (reason === undefined || request.deadlineAtMs <= now()) throw error;
-    last = error;
-    if (nextClient(deps, orderNow(), tried) === undefined) throw error;
+    if (outcome.kind === 'lost') {
+      const { connectedAtMs } = outcome;
+      tries.deaths.push(deps.fleet.autopsies.wasAtWork({ worker: id, connectedAtMs }, request.key));
+      if (await isSuspect(tries)) throw error;
+    } else if (reason !== 'not_sent') tries.refusedBy.add(client);
+    client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
+    if (client === undefined) throw caller.isGone ? callerGone() : error;
     // What was surely not sent costs the fleet nothing.
     if (reason !== 'not_sent' && !budget.tryRetry(now())) {
       metrics.retriesDenied.inc();
@@ -72,20 +84,51 @@ export async function dispatch(
   }
 }
 
-/** The better of the first two of the order that are connected and untried. */
-function nextClient(
-  deps: DispatchDeps,
-  order: readonly Member[],
-  tried: ReadonlySet<WorkerClient>,
-): WorkerClient | undefined {
+/** Its model was at work in two workers when they died. After the first death the answer doesn't matter yet. */
+async function isSuspect({ deaths, caller }: Tries): Promise<boolean> {
+  if (deaths.length < 2 || caller.isGone) return false;
+  const { promise: gone, resolve } = Promise.withResolvers<boolean[]>();
+  caller.onGone = () => resolve([]);
+  const verdicts = await Promise.race([Promise.all(deaths), gone]);
+  caller.onGone = undefined;
+  return verdicts.filter((wasAtWork) => wasAtWork).length > 1;
+}
+
+/**
+ * A worker that a run of the model holds, if one is; else the better of the first two of the order that are
+ * connected and haven't refused.
+ */
+function nextClient(deps: DispatchDeps, tries: Tries): WorkerClient | undefined {
+  const { fleet, limits } = deps;
+  const { request, refusedBy } = tries;
+  const order = tries.orderNow();
+  const holder = holderIn(deps, order, request.key);
+  if (holder !== undefined) return refusedBy.has(holder) ? undefined : holder;
   let first: WorkerClient | undefined;
   for (const { id } of order) {
-    const client = deps.fleet.client(id);
-    if (client === undefined || !client.isConnected || tried.has(client)) continue;
-    if (first === undefined) first = client;
-    else return prefersSecond(loadOf(first, deps.now()), loadOf(client, deps.now())) ? client : first;
+    const client = fleet.client(id);
+    if (client === undefined || !client.isConnected || refusedBy.has(client)) continue;
+    if (first === undefined) {
+      first = client;
+      continue;
+    }
+    const nowMs = deps.now();
+    if (first.owesSilently(request.key, nowMs)) return first;
+    if (client.owesSilently(request.key, nowMs)) return client;
+    const isBetter = prefersSecond(loadOf(first, nowMs), loadOf(client, nowMs), silenceOf(limits));
+    return isBetter ? client : first;
   }
   return first;
+}
+
+function holderIn(
+  { fleet }: DispatchDeps,
+  order: readonly Member[],
+  key: ModelKey,
+): WorkerClient | undefined {
+  const holders = fleet.held.holdersOf(key);
+  if (holders.length === 0) return undefined;
+  return order.map(({ id }) => fleet.client(id)).find((client) => client && holders.includes(client));
 }
 
 function loadOf(client: WorkerClient, nowMs: number) {
@@ -97,20 +140,39 @@ function loadOf(client: WorkerClient, nowMs: number) {
 }
 
 /** A worker that starts anew is back within a moment; that moment is shorter than most deadlines. */
-async function waitForClient(
-  deps: DispatchDeps,
-  orderNow: () => readonly Member[],
-  request: WorkerRequest,
-  caller: Caller,
-): Promise<WorkerClient | undefined> {
-  const untilMs = Math.min(request.deadlineAtMs, deps.now() + AWAY_WAIT_MS);
+async function waitForClient(deps: DispatchDeps, tries: Tries): Promise<WorkerClient | undefined> {
+  const { fleet, limits, now } = deps;
+  const { request, caller } = tries;
+  const { tenant, tensors } = request;
+  const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (!mayComeBack(deps, tries) || fleet.homeless.refusal(tenant, bytes) !== undefined) return undefined;
+  const untilMs = Math.min(request.deadlineAtMs, now() + limits.workerAwayMs);
+  fleet.homeless.add(tenant, bytes);
+  let client: WorkerClient | undefined;
   for (;;) {
-    const leftMs = untilMs - deps.now();
-    if (leftMs <= 0 || caller.isGone) return undefined;
-    if (!(await deps.fleet.change(leftMs))) return undefined;
-    const client = nextClient(deps, orderNow(), new Set());
-    if (client !== undefined) return client;
+    const leftMs = untilMs - now();
+    if (leftMs <= 0 || caller.isGone) break;
+    await fleet.change(leftMs, caller);
+    client = nextClient(deps, tries);
+    if (client !== undefined) break;
   }
+  fleet.homeless.remove(tenant, bytes);
+  return client;
+}
+
+/** A request that was refused waits only for a worker that has been away for a moment, and not for one that is gone. */
+function mayComeBack({ fleet, limits, now }: DispatchDeps, { orderNow, request, refusedBy }: Tries): boolean {
+  if (refusedBy.size === 0) return true;
+  if (fleet.held.holdersOf(request.key).length > 0) return false;
+  const nowMs = now();
+  return orderNow().some(({ id }) => {
+    const client = fleet.client(id);
+    return client?.isConnected === false && client.awayMs(nowMs) < limits.workerAwayMs;
+  });
+}
+
+function callerGone(): ShoalError {
+  return new ShoalError('REQUEST_TIMEOUT', 'the caller went away before the answer');
 }
 
 function noWorker(order: readonly Member[]): ShoalError {
@@ -131,31 +193,34 @@ interface Judgement {
 function judge(outcome: Outcome, worker: string): Judgement {
   if (outcome.kind === 'answer') return judgeFailure(outcome.frame);
   if (outcome.kind === 'lost') {
-    return outcome.sent
-      ? {
-          error: new ShoalError('NO_WORKER', `worker ${worker} died while it had the request`),
-          reason: 'lost',
-        }
-      : { error: new ShoalError('NO_WORKER', `worker ${worker} went away`), reason: 'not_sent' };
+    const error = new ShoalError('NO_WORKER', `worker ${worker} died while it had the request`);
+    return { error, reason: 'lost' };
+  }
+  if (outcome.kind === 'away') {
+    return { error: new ShoalError('NO_WORKER', `worker ${worker} went away`), reason: 'not_sent' };
   }
   if (outcome.kind === 'too_large') {
     const message = `the request takes ${outcome.bytes} bytes on its way to a worker, at most ${outcome.maxBytes} are allowed (limits inputBytes, workerQueueBytes)`;
     return { error: new ShoalError('TOO_LARGE', message) };
   }
   if (outcome.kind === 'full') {
-    const message = `worker ${worker} has as many requests under way as it may`;
-    return { error: new ShoalError('OVERLOADED', message), reason: 'overloaded' };
+    const whose = outcome.of === 'queue' ? '' : ' of this tenant';
+    const message = `worker ${worker} has as many requests${whose} under way as it may`;
+    return { error: overloaded(message, outcome.drainMs), reason: 'overloaded' };
   }
   return outcome.kind === 'deadline'
     ? { error: new ShoalError('DEADLINE_EXCEEDED', `worker ${worker} gave no answer before the deadline`) }
-    : { error: new ShoalError('REQUEST_TIMEOUT', 'the caller went away before the answer') };
+    : { error: callerGone() };
 }
 
 function judgeFailure(frame: AnswerFrame): Judgement {
   if (frame.result.ok) throw new Error('a good answer is no failure');
   const { code, message, retryAfterMs } = frame.result;
-  const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
-  const error = new ShoalError(code, message, { retryAfterSeconds });
+  const error = new ShoalError(code, message, { retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) });
   const reason = RETRIED_CODES[code];
   return reason === undefined ? { error } : { error, reason };
+}
+
+export function overloaded(message: string, drainMs: number): ShoalError {
+  return new ShoalError('OVERLOADED', message, { retryAfterSeconds: Math.ceil(drainMs / 1_000) });
 }

@@ -1,10 +1,18 @@
 import type { Member, Members } from '../stores/members/members.ts';
+import { QueueShares } from '../core/queue-shares.ts';
+import { Autopsies } from './autopsies.ts';
+import type { Caller } from './caller.ts';
+import { HeldModels } from './held-models.ts';
 import { PlacementCache } from './placement-cache.ts';
 import { WorkerClient, type WorkerClientDeps } from './worker-client.ts';
 
 /** A client for every live worker, and the placement that follows from who lives. */
 export class Fleet {
   readonly placement = new PlacementCache();
+  readonly autopsies: Autopsies;
+  readonly held: HeldModels<WorkerClient>;
+  /** Requests that no worker has: those of their shard are away. */
+  readonly homeless: QueueShares;
   readonly #members: Members;
   readonly #deps: WorkerClientDeps;
   readonly #clients = new Map<string, WorkerClient>();
@@ -12,9 +20,16 @@ export class Fleet {
   readonly #waiters = new Set<() => void>();
   readonly #unwatch: () => void;
 
-  constructor(members: Members, deps: WorkerClientDeps) {
+  constructor(members: Members, deps: Omit<WorkerClientDeps, 'held'>) {
+    const { limits } = deps;
     this.#members = members;
-    this.#deps = deps;
+    this.autopsies = new Autopsies(members, deps);
+    this.held = new HeldModels(limits.heldModels);
+    this.#deps = { ...deps, held: this.held };
+    this.homeless = new QueueShares({
+      requests: limits.workerQueueRequests,
+      bytes: limits.workerQueueBytes,
+    });
     this.#unwatch = members.watch((list) => this.#update(list));
     this.#update(members.list());
   }
@@ -41,24 +56,26 @@ export class Fleet {
   }
 
   /**
-   * Resolves when any worker has connected or the membership has changed, after `maxMs` at the latest. False at
-   * once when as many wait already as one worker may hold.
+   * Resolves when any worker has connected or the membership has changed, when the caller has gone, and after
+   * `maxMs` at the latest.
    */
-  change(maxMs: number): Promise<boolean> {
-    if (this.#waiters.size >= this.#deps.limits.workerQueueRequests) return Promise.resolve(false);
+  change(maxMs: number, caller?: Caller): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
         this.#waiters.delete(wake);
-        resolve(true);
+        if (caller !== undefined) caller.onGone = undefined;
+        resolve();
       };
       const timer = setTimeout(wake, maxMs);
       this.#waiters.add(wake);
+      if (caller !== undefined) caller.onGone = wake;
     });
   }
 
   close(): void {
     this.#unwatch();
+    this.autopsies.close();
     for (const client of [...this.#clients.values(), ...this.#retiring]) client.close();
     this.#clients.clear();
     this.#retiring.clear();

@@ -46,6 +46,16 @@ export function createRouterMetrics(registry: Registry) {
       help: 'Second tries that the retry budget did not allow.',
       registers,
     }),
+    unsent: new Counter({
+      name: 'shoal_router_requests_unsent_total',
+      help: 'Requests taken back before they left for a worker: their deadline passed or their caller went away.',
+      registers,
+    }),
+    shed: new Counter({
+      name: 'shoal_router_requests_shed_total',
+      help: 'Requests refused before their body was read, since no copy could answer them in time.',
+      registers,
+    }),
     framesPerWrite: new Histogram({
       name: 'shoal_router_frames_per_write',
       help: 'Frames gathered into one write to a worker.',

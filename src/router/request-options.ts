@@ -45,8 +45,9 @@ export function pinnedVersion(request: FastifyRequest): string | undefined {
   throw new ShoalError('INVALID_REQUEST', 'query parameter version may be given once');
 }
 
-/** Tells the caller's waits when its connection closes before the answer is out. */
+/** Tells the caller's waits when its connection closes before the answer is out, or has closed already. */
 export function watchCaller(reply: FastifyReply, caller: Caller): void {
+  if (reply.raw.destroyed) return caller.leave();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) caller.leave();
   });

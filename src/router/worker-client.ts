@@ -1,57 +1,34 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
-import type { NamedTensor } from '../model/signature.ts';
+import { QueueShares } from '../core/queue-shares.ts';
 import type { Member } from '../stores/members/members.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
-import {
-  type AnswerFrame,
-  decodeFrame,
-  encodeCancel,
-  encodeRequest,
-  FrameError,
-  maxFrameBytes,
-} from '../wire/frames.ts';
+import { decodeFrame, encodeCancel, encodeRequest, FrameError, maxFrameBytes } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
+import { silenceOf } from './copy-choice.ts';
 import type { Caller } from './caller.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { FrameConnection } from './frame-connection.ts';
+import type { HeldModels } from './held-models.ts';
 import type { RouterMetrics } from './metrics.ts';
-
-export interface WorkerRequest {
-  readonly key: ModelKey;
-  readonly partRows: number;
-  readonly residentBytes: number;
-  /** Shadow work. */
-  readonly background?: boolean;
-  readonly tensors: readonly NamedTensor[];
-  /** On the clock that the client was given. */
-  readonly deadlineAtMs: number;
-}
-
-/** What became of one try at one worker. */
-export type Outcome =
-  | { readonly kind: 'answer'; readonly frame: AnswerFrame }
-  /** The connection died. `sent`: the worker may have begun to run the request. */
-  | { readonly kind: 'lost'; readonly sent: boolean }
-  /** Too much is under way at this worker already; nothing was sent. */
-  | { readonly kind: 'full' }
-  /** No worker takes a frame of this length; nothing was sent. */
-  | { readonly kind: 'too_large'; readonly bytes: number; readonly maxBytes: number }
-  | { readonly kind: 'deadline' }
-  /** The caller went away. */
-  | { readonly kind: 'gone' };
+import { OwedModels } from './owed-models.ts';
+import { WorkerPulse } from './worker-pulse.ts';
+import type { Outcome, WorkerRequest } from './worker-request.ts';
 
 export interface WorkerClientDeps {
   readonly token: string;
   readonly limits: Limits;
   readonly metrics: RouterMetrics;
   readonly logger: Logger;
+  readonly held: HeldModels<WorkerClient>;
   readonly now: () => number;
   readonly random: () => number;
 }
 
 interface Pending {
+  readonly key: ModelKey;
+  readonly tenant: string;
   readonly frame: Buffer;
   readonly sentAtMs: number;
   readonly timer: NodeJS.Timeout;
@@ -59,6 +36,8 @@ interface Pending {
 }
 
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
+/** A tenant with fewer requests under way at a worker is never one that crowds it. */
+const CROWD = 16;
 
 /** One worker as a router sees it: what is under way there, and how busy it says it is. */
 export class WorkerClient {
@@ -71,20 +50,25 @@ export class WorkerClient {
   #batch: FrameBatch | undefined;
   #closing = false;
   #onIdle: (() => void) | undefined;
-  #pendingBytes = 0;
+  readonly #shares: QueueShares;
+  readonly #owed: OwedModels;
+  readonly #silenceMs: number;
+  /** Since when it has, or hasn't, a connection. */
+  #turnedAtMs: number;
   /** Handed to the socket and given up since it last had nothing to send. */
   #abandonedBytes = 0;
-  /** How long it has owed answers, and given none, until `#owingSinceMs`; from there on while any are pending. */
-  #owedMs = 0;
-  #owingSinceMs = 0;
+  readonly #pulse = new WorkerPulse();
   #nextId = 0;
-  #reportedDelayMs = 0;
-  #heardAtMs = 0;
 
   constructor(member: Member, deps: WorkerClientDeps, onReady: () => void) {
     this.member = member;
     this.#onReady = onReady;
     this.#deps = deps;
+    const { workerQueueRequests, workerQueueBytes, heldModels } = deps.limits;
+    this.#shares = new QueueShares({ requests: workerQueueRequests, bytes: workerQueueBytes });
+    this.#silenceMs = silenceOf(deps.limits);
+    this.#owed = new OwedModels({ rememberMs: this.#silenceMs, maxRemembered: heldModels });
+    this.#turnedAtMs = deps.now();
     const { address } = member;
     this.#connection = new FrameConnection({
       address,
@@ -104,15 +88,35 @@ export class WorkerClient {
     return this.#pending.size;
   }
 
-  /** What it last reported, less the time since: with nothing newer known, a queue drains as time goes by. */
+  /** How long it has had no connection. */
+  awayMs(nowMs: number): number {
+    return this.isConnected ? 0 : nowMs - this.#turnedAtMs;
+  }
+
+  /** How long a request would wait there, as far as it is known. */
   queueDelayMs(nowMs: number): number {
-    return Math.max(0, this.#reportedDelayMs - (nowMs - this.#heardAtMs));
+    return this.#pulse.queueDelayMs(nowMs);
   }
 
   /** How long it has owed an answer without giving any: a worker that hangs reports nothing at all. */
   silentMs(nowMs: number): number {
-    const oldest = this.#pending.values().next().value;
-    return oldest === undefined ? 0 : nowMs - Math.max(this.#heardAtMs, oldest.sentAtMs);
+    return this.#pulse.silentMs(nowMs, this.#pending.values().next().value?.sentAtMs);
+  }
+
+  /** No answer shows that this model's runs end here, and the worker may still be about to say that one holds a lane. */
+  owesSilently(key: ModelKey, nowMs: number): boolean {
+    return this.#owed.isSilent(key, nowMs) && this.silentMs(nowMs) <= this.#silenceMs;
+  }
+
+  /**
+   * How long the next request of this tenant would wait here by turns with the others, if it has more than its
+   * part of what this router has under way here; else 0.
+   */
+  crowdedMs(tenant: string, nowMs: number): number {
+    const { requests, tenants } = this.#shares;
+    const own = this.#shares.requestsOf(tenant);
+    if (own < CROWD || own * tenants < requests) return 0;
+    return this.queueDelayMs(nowMs) * Math.min(1, ((own + 1) * tenants) / requests);
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */
@@ -123,24 +127,24 @@ export class WorkerClient {
     const batch = this.#batch;
     if (caller.isGone) return Promise.resolve({ kind: 'gone' });
     if (timeoutMs <= 0) return Promise.resolve({ kind: 'deadline' });
-    if (batch === undefined) return Promise.resolve({ kind: 'lost', sent: false });
-    if (this.#pending.size >= limits.workerQueueRequests) return Promise.resolve({ kind: 'full' });
+    if (batch === undefined) return Promise.resolve({ kind: 'away' });
+    const { key, tenant, partRows, residentBytes, background = false } = request;
+    const early = this.#refusal(tenant, 0);
+    if (early !== undefined) return Promise.resolve(early);
     const id = this.#freeId();
-    const { key, partRows, residentBytes, background = false } = request;
     const frame = encodeRequest({ id, key, timeoutMs, partRows, residentBytes, background }, request.tensors);
     const maxBytes = maxFrameBytes(limits);
     if (frame.length > maxBytes) {
       return Promise.resolve({ kind: 'too_large', bytes: frame.length, maxBytes });
     }
-    // One request always fits, whatever the limit of the queue.
-    const heldBytes = this.#heldBytes();
-    const isFull = heldBytes > 0 && heldBytes + frame.length > limits.workerQueueBytes;
-    if (isFull) return Promise.resolve({ kind: 'full' });
-    if (this.#pending.size === 0) this.#owingSinceMs = nowMs;
+    const refusal = this.#refusal(tenant, frame.length);
+    if (refusal !== undefined) return Promise.resolve(refusal);
+    if (this.#pending.size === 0) this.#pulse.owes(nowMs);
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#expire(id), timeoutMs);
-      this.#pending.set(id, { frame, sentAtMs: nowMs, timer, settle });
-      this.#pendingBytes += frame.length;
+      this.#pending.set(id, { key, tenant, frame, sentAtMs: nowMs, timer, settle });
+      this.#shares.add(tenant, frame.length);
+      this.#owed.sent(key, nowMs);
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });
       batch.add(frame);
     });
@@ -162,11 +166,12 @@ export class WorkerClient {
     this.#connection.close();
   }
 
-  /** What waits here: for answers, and what was given up while a worker that doesn't read kept it in the socket. */
-  #heldBytes(): number {
+  #refusal(tenant: string, bytes: number): Outcome | undefined {
+    // Beside what waits for answers: what was given up, and a worker that doesn't read has left in the socket.
     const unsentBytes = this.#socket?.writableLength ?? 0;
     if (unsentBytes === 0) this.#abandonedBytes = 0;
-    return this.#pendingBytes + Math.min(this.#abandonedBytes, unsentBytes);
+    const of = this.#shares.refusal(tenant, bytes, Math.min(this.#abandonedBytes, unsentBytes));
+    return of === undefined ? undefined : { kind: 'full', of, drainMs: this.queueDelayMs(this.#deps.now()) };
   }
 
   #freeId(): number {
@@ -179,14 +184,13 @@ export class WorkerClient {
     const { limits, metrics } = this.#deps;
     this.#socket = socket;
     this.#abandonedBytes = 0;
-    this.#owedMs = 0;
     this.#batch = new FrameBatch(
       socket,
       (frames) => metrics.framesPerWrite.observe(frames),
       limits.framesPerWrite,
     );
-    this.#heardAtMs = this.#deps.now();
-    this.#reportedDelayMs = 0;
+    this.#turnedAtMs = this.#deps.now();
+    this.#pulse.connected(this.#turnedAtMs);
     const reader = new FrameReader(maxFrameBytes(limits));
     socket.on('data', (chunk: Buffer) => {
       try {
@@ -200,11 +204,15 @@ export class WorkerClient {
 
   #onFrame(bytes: Buffer): void {
     const frame = decodeFrame(bytes);
+    if (frame.type === 'held') {
+      this.#deps.held.set(frame.key, this, frame.isHeld);
+      return;
+    }
     if (frame.type !== 'answer') throw new FrameError(`a worker sent a ${frame.type} frame`);
-    this.#heardAtMs = this.#deps.now();
-    this.#owedMs = 0;
-    this.#owingSinceMs = this.#heardAtMs;
-    this.#reportedDelayMs = frame.queueDelayUs / 1_000;
+    const nowMs = this.#deps.now();
+    this.#pulse.answered(nowMs, frame.queueDelayUs / 1_000);
+    const pending = this.#pending.get(frame.id);
+    if (pending !== undefined) this.#owed.answered(pending.key, nowMs);
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
   }
@@ -213,26 +221,36 @@ export class WorkerClient {
     const batch = this.#batch;
     this.#batch = undefined;
     this.#socket = undefined;
+    const connectedAtMs = this.#turnedAtMs;
+    this.#turnedAtMs = this.#deps.now();
+    this.#deps.held.forget(this);
+    this.#owed.clear();
     if (!this.#closing) this.#deps.metrics.connectionsLost.inc();
     for (const [id, { frame }] of this.#pending) {
-      this.#settle(id, { kind: 'lost', sent: batch?.remove(frame) !== true });
+      const isUnsent = batch?.remove(frame) === true;
+      this.#settle(id, isUnsent ? { kind: 'away' } : { kind: 'lost', connectedAtMs });
     }
   }
 
   #cancel(id: number, outcome: Outcome): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
-    if (this.#batch?.remove(pending.frame) === false) {
+    const { key, frame } = pending;
+    if (this.#batch?.remove(frame) === false) {
       const cancel = encodeCancel(id);
       this.#batch.add(cancel);
-      this.#abandonedBytes += pending.frame.length + cancel.length;
+      this.#abandonedBytes += frame.length + cancel.length;
+      this.#owed.givenUp(key, this.#deps.now());
+    } else {
+      this.#owed.unsent(key);
+      this.#deps.metrics.unsent.inc();
     }
     this.#settle(id, outcome);
   }
 
   /** A worker that hangs lets one deadline after another pass; only a new connection can tell whether it lives. */
   #expire(id: number): void {
-    const owedMs = this.#owedMs + this.#deps.now() - this.#owingSinceMs;
+    const owedMs = this.#pulse.owedMs(this.#deps.now());
     this.#cancel(id, { kind: 'deadline' });
     if (owedMs < this.#deps.limits.workerSilenceMs) return;
     this.#socket?.destroy(new Error(`the worker owed answers for ${Math.round(owedMs)} ms and gave none`));
@@ -242,9 +260,9 @@ export class WorkerClient {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    this.#pendingBytes -= pending.frame.length;
+    this.#shares.remove(pending.tenant, pending.frame.length);
     clearTimeout(pending.timer);
-    if (this.#pending.size === 0) this.#owedMs += this.#deps.now() - this.#owingSinceMs;
+    if (this.#pending.size === 0) this.#pulse.owesNothing(this.#deps.now());
     pending.settle(outcome);
     if (this.#pending.size === 0) this.#onIdle?.();
   }

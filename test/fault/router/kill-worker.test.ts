@@ -33,6 +33,7 @@ it('kill -9 of one of two workers under load fails no request', async (t) => {
     while (!killed || answered < 4_000) {
       const request = {
         key: keys[index % keys.length] as string,
+        tenant: 'acme',
         partRows: 0,
         residentBytes: 2_000_000,
         tensors,

@@ -1,64 +1,27 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import type { ShoalError } from '../../../src/core/errors.ts';
 import { RetryBudget } from '../../../src/core/retry-budget.ts';
 import { Caller } from '../../../src/router/caller.ts';
 import { dispatch } from '../../../src/router/dispatch.ts';
 import type { Member } from '../../../src/stores/members/members.ts';
-import { type FakeWorker, type FakeWorkerOptions, startFakeWorker } from '../../support/fake-worker.ts';
+import { type FakeWorker, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
-import { connected, createRouterParts, type RouterPartsOptions } from '../../support/router-parts.ts';
+import {
+  type Cleanups,
+  codeOf,
+  failing,
+  startDispatch,
+  workerRequest,
+} from '../../support/router-dispatch.ts';
 
-const cleanups: (() => unknown)[] = [];
+const cleanups: Cleanups = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-async function start(workers: readonly FakeWorkerOptions[], options: RouterPartsOptions = {}) {
-  const fakes: FakeWorker[] = [];
-  for (const worker of workers) fakes.push(await startFakeWorker(worker));
-  const parts = createRouterParts(
-    fakes.map(({ member }) => member),
-    options,
-  );
-  cleanups.push(() => parts.fleet.close(), ...fakes.map((fake) => () => fake.close()));
-  await connected(parts.fleet, fakes.length);
-  const order = fakes.map(({ member }) => member);
-  const send = (timeoutMs = 10_000, orderNow: () => readonly Member[] = () => order, caller = new Caller()) =>
-    dispatch(parts, orderNow, request(timeoutMs), caller);
-  return { fakes, parts, send };
-}
-
-function request(timeoutMs: number) {
-  return {
-    key: `acme/churn/1@sha256:${'0'.repeat(64)}`,
-    partRows: 0,
-    residentBytes: 1_000,
-    tensors: [{ name: 'X', datatype: 'UINT8' as const, shape: [8], data: new Uint8Array(8) }],
-    deadlineAtMs: performance.now() + timeoutMs,
-  };
-}
-
-type OnRequest = NonNullable<FakeWorkerOptions['onRequest']>;
-
-const failing =
-  (code: 'OVERLOADED' | 'SHUTTING_DOWN' | 'STORE_UNAVAILABLE' | 'MODEL_FAILED'): OnRequest =>
-  (_frame, answer) =>
-    answer.fail(code, `${code} here`);
-const dying: OnRequest = (_frame, answer) => answer.socket.destroy();
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-    return 'none';
-  } catch (error) {
-    return (error as ShoalError).code;
-  }
-}
-
 describe('dispatch', () => {
   it('stays with the first of the order while that is idle', async () => {
-    const { fakes, send } = await start([{}, {}, {}]);
+    const { fakes, send } = await startDispatch(cleanups, [{}, {}, {}]);
     for (let index = 0; index < 20; index++) await send();
     assert.deepEqual(
       fakes.map(({ requests }) => requests.length),
@@ -67,7 +30,7 @@ describe('dispatch', () => {
   });
 
   it('takes the second when the first reports a long queue, and never the third', async () => {
-    const { fakes, send } = await start([
+    const { fakes, send } = await startDispatch(cleanups, [
       { onRequest: (_frame, answer) => answer.echo({ queueDelayUs: 10_000_000 }) },
       {},
       {},
@@ -81,19 +44,23 @@ describe('dispatch', () => {
 
   it('turns away from a worker that hangs', async () => {
     const asked = new Happening();
-    const { fakes, parts, send } = await start([{ onRequest: () => asked.happen() }, {}]);
+    const { fakes, parts, send } = await startDispatch(cleanups, [{ onRequest: () => asked.happen() }, {}]);
     const hanging = codeOf(send(1_000));
     await asked.times(1);
-    const later = { ...parts, now: () => performance.now() + 200 };
+    const later = { ...parts, now: () => performance.now() + 1_000 };
     const order = fakes.map(({ member }) => member);
-    const { worker } = await dispatch(later, () => order, request(10_000), new Caller());
+    const { worker } = await dispatch(later, () => order, workerRequest(), new Caller());
     assert.equal(worker, fakes[1]?.member.id);
     assert.equal(await hanging, 'DEADLINE_EXCEEDED');
   });
 
   it('tries the next of the shard when one is overloaded, stops, or lost its store', async () => {
     for (const code of ['OVERLOADED', 'SHUTTING_DOWN', 'STORE_UNAVAILABLE'] as const) {
-      const { fakes, send } = await start([{ onRequest: failing(code) }, { onRequest: failing(code) }, {}]);
+      const { fakes, send } = await startDispatch(cleanups, [
+        { onRequest: failing(code) },
+        { onRequest: failing(code) },
+        {},
+      ]);
       const { worker } = await send();
       assert.equal(worker, fakes[2]?.member.id);
       assert.deepEqual(
@@ -104,7 +71,7 @@ describe('dispatch', () => {
   });
 
   it('never leaves the shard, and gives the last error with its pause', async () => {
-    const { fakes, send } = await start([{ onRequest: failing('OVERLOADED') }, {}]);
+    const { fakes, send } = await startDispatch(cleanups, [{ onRequest: failing('OVERLOADED') }, {}]);
     const only = [fakes[0]?.member as Member];
     await assert.rejects(
       send(1_000, () => only),
@@ -114,35 +81,16 @@ describe('dispatch', () => {
   });
 
   it('passes a failure of the model itself on at once', async () => {
-    const { fakes, send } = await start([{ onRequest: failing('MODEL_FAILED') }, {}]);
+    const { fakes, send } = await startDispatch(cleanups, [{ onRequest: failing('MODEL_FAILED') }, {}]);
     assert.equal(await codeOf(send()), 'MODEL_FAILED');
     assert.equal(fakes[1]?.requests.length, 0);
   });
 
-  it('gives a request that may have killed one worker to one more, and to no third', async () => {
-    const { fakes, send } = await start([{ onRequest: dying }, {}, {}]);
-    assert.equal((await send()).worker, fakes[1]?.member.id);
-    const poison = await start([{ onRequest: dying }, { onRequest: dying }, {}]);
-    assert.equal(await codeOf(poison.send()), 'NO_WORKER');
-    assert.deepEqual(
-      poison.fakes.map(({ requests }) => requests.length),
-      [1, 1, 0],
-    );
-  });
-
-  it('loses nothing of what a dying worker had while another lives', async () => {
-    const asked = new Happening();
-    const { fakes, send } = await start([{ onRequest: () => asked.happen() }, {}]);
-    const sending = Array.from({ length: 100 }, () => send());
-    await asked.times(100);
-    for (const socket of fakes[0]?.sockets ?? []) socket.destroy();
-    const answers = await Promise.all(sending);
-    assert.ok(answers.every(({ worker }) => worker === fakes[1]?.member.id));
-  });
-
   it('denies retries beyond the budget', async () => {
     const budget = new RetryBudget(performance.now(), { share: 0, floorPerSecond: 0, maxSaved: 2 });
-    const { fakes, parts, send } = await start([{ onRequest: failing('OVERLOADED') }, {}], { budget });
+    const { fakes, parts, send } = await startDispatch(cleanups, [{ onRequest: failing('OVERLOADED') }, {}], {
+      budget,
+    });
     const codes = [];
     for (let index = 0; index < 4; index++) codes.push(await codeOf(send()));
     assert.deepEqual(codes, ['none', 'none', 'OVERLOADED', 'OVERLOADED']);
@@ -151,7 +99,7 @@ describe('dispatch', () => {
   });
 
   it('skips a worker that is away without a retry, and waits for one when all are', async () => {
-    const { fakes, parts, send } = await start([{}, {}]);
+    const { fakes, parts, send } = await startDispatch(cleanups, [{}, {}]);
     const [first, second] = fakes as [FakeWorker, FakeWorker];
     await first.close();
     while (parts.fleet.client(first.member.id)?.isConnected) await new Promise(setImmediate);
@@ -168,7 +116,7 @@ describe('dispatch', () => {
   });
 
   it('says so when there is no worker, or none comes back in time', async () => {
-    const { parts, fakes, send } = await start([{}]);
+    const { parts, fakes, send } = await startDispatch(cleanups, [{}]);
     await assert.rejects(
       send(50, () => []),
       { code: 'NO_WORKER', message: 'there is no live worker' },
@@ -180,7 +128,7 @@ describe('dispatch', () => {
 
   it('gives up at the deadline and when the caller goes', async () => {
     const asked = new Happening();
-    const { send } = await start([{ onRequest: () => asked.happen() }, {}]);
+    const { send } = await startDispatch(cleanups, [{ onRequest: () => asked.happen() }, {}]);
     assert.equal(await codeOf(send(20)), 'DEADLINE_EXCEEDED');
     const caller = new Caller();
     const sending = codeOf(send(10_000, undefined, caller));

@@ -4,48 +4,19 @@ import type { Duplex } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { Caller } from '../../../src/router/caller.ts';
-import type { WorkerClient, WorkerRequest } from '../../../src/router/worker-client.ts';
+import type { WorkerClient } from '../../../src/router/worker-client.ts';
+import type { WorkerRequest } from '../../../src/router/worker-request.ts';
 import type { RequestFrame } from '../../../src/wire/frames.ts';
 import { readSection } from '../../../src/wire/tensor-section.ts';
-import {
-  type FakeAnswer,
-  type FakeWorker,
-  type FakeWorkerOptions,
-  startFakeWorker,
-} from '../../support/fake-worker.ts';
+import { type FakeAnswer, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
-import { connected, createRouterParts, type RouterPartsOptions } from '../../support/router-parts.ts';
+import { connected, createRouterParts } from '../../support/router-parts.ts';
+import { type Cleanups, startClient, workerRequest } from '../../support/router-dispatch.ts';
 
-const cleanups: (() => unknown)[] = [];
+const cleanups: Cleanups = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
-
-async function start(
-  workerOptions: FakeWorkerOptions = {},
-  options: RouterPartsOptions = {},
-): Promise<{ worker: FakeWorker; client: WorkerClient; parts: ReturnType<typeof createRouterParts> }> {
-  const worker = await startFakeWorker(workerOptions);
-  const parts = createRouterParts([worker.member], options);
-  cleanups.push(
-    () => parts.fleet.close(),
-    () => worker.close(),
-  );
-  await connected(parts.fleet, 1);
-  return { worker, client: parts.fleet.client(worker.member.id) as WorkerClient, parts };
-}
-
-function request(value = 1, timeoutMs = 10_000): WorkerRequest {
-  return {
-    key: `acme/churn/1@sha256:${'0'.repeat(64)}`,
-    partRows: 0,
-    residentBytes: 1_000,
-    tensors: [
-      { name: 'X', datatype: 'FP64', shape: [1], data: new Uint8Array(new Float64Array([value]).buffer) },
-    ],
-    deadlineAtMs: performance.now() + timeoutMs,
-  };
-}
 
 async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<number> {
   const outcome = await sending;
@@ -57,7 +28,7 @@ async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<numbe
 describe('WorkerClient', () => {
   it('matches answers in any order to their requests', async () => {
     const held: FakeAnswer[] = [];
-    const { client } = await start({
+    const { client } = await startClient(cleanups, {
       onRequest: (_frame, answer) => {
         held.push(answer);
         if (held.length === 200) for (const one of held.toReversed()) one.echo();
@@ -65,7 +36,7 @@ describe('WorkerClient', () => {
     });
     const values = Array.from({ length: 200 }, (_, index) => index);
     const answers = await Promise.all(
-      values.map((value) => valueOf(client.send(request(value), new Caller()))),
+      values.map((value) => valueOf(client.send(workerRequest({ value }), new Caller()))),
     );
     assert.deepEqual(answers, values);
     assert.equal(client.inFlight, 0);
@@ -73,8 +44,8 @@ describe('WorkerClient', () => {
 
   it('sends what one turn of the event loop brings as one write, and frame by frame when told to', async () => {
     for (const framesPerWrite of [DEFAULT_LIMITS.framesPerWrite, 1]) {
-      const { client, parts } = await start({}, { limits: { framesPerWrite } });
-      await Promise.all(Array.from({ length: 50 }, () => client.send(request(), new Caller())));
+      const { client, parts } = await startClient(cleanups, {}, { limits: { framesPerWrite } });
+      await Promise.all(Array.from({ length: 50 }, () => client.send(workerRequest(), new Caller())));
       const { values } = await parts.metrics.framesPerWrite.get();
       const writes = values.find(({ metricName }) => metricName?.endsWith('_count'))?.value;
       assert.equal(writes, framesPerWrite === 1 ? 50 : 1);
@@ -83,41 +54,41 @@ describe('WorkerClient', () => {
 
   it('loses what is in flight with a dying connection, and connects anew', async () => {
     const asked = new Happening();
-    const { worker, client, parts } = await start({
+    const { worker, client, parts } = await startClient(cleanups, {
       onRequest: (_frame, answer) => {
         asked.happen();
         if (asked.count > 3) answer.echo();
       },
     });
-    const sending = [1, 2, 3].map((value) => client.send(request(value), new Caller()));
+    const sending = [1, 2, 3].map((value) => client.send(workerRequest({ value }), new Caller()));
     await asked.times(3);
     for (const socket of worker.sockets) socket.destroy();
     assert.deepEqual(
-      await Promise.all(sending),
-      [1, 2, 3].map(() => ({ kind: 'lost', sent: true })),
+      (await Promise.all(sending)).map(({ kind }) => kind),
+      ['lost', 'lost', 'lost'],
     );
-    assert.deepEqual(await client.send(request(), new Caller()), { kind: 'lost', sent: false });
+    assert.deepEqual(await client.send(workerRequest(), new Caller()), { kind: 'away' });
     await connected(parts.fleet, 1);
-    assert.equal(await valueOf(client.send(request(7), new Caller())), 7);
+    assert.equal(await valueOf(client.send(workerRequest({ value: 7 }), new Caller())), 7);
   });
 
   it('knows that what never left was not sent', async () => {
-    const { worker, client, parts } = await start();
+    const { worker, client, parts } = await startClient(cleanups);
     const [socket] = worker.sockets;
     const closed = once(socket as Duplex, 'close');
     parts.fleet.close();
-    const sending = client.send(request(), new Caller());
+    const sending = client.send(workerRequest(), new Caller());
     await closed;
-    assert.deepEqual(await sending, { kind: 'lost', sent: false });
+    assert.deepEqual(await sending, { kind: 'away' });
     assert.equal(worker.requests.length, 0);
   });
 
   it('answers a frozen worker by the deadline, tells it to forget, and measures its silence', async () => {
-    const { worker, client } = await start({ onRequest: () => undefined });
-    const late = client.send(request(1, 30), new Caller());
+    const { worker, client } = await startClient(cleanups, { onRequest: () => undefined });
+    const late = client.send(workerRequest({ timeoutMs: 30 }), new Caller());
     assert.deepEqual(await late, { kind: 'deadline' });
     const caller = new Caller();
-    const gone = client.send(request(), caller);
+    const gone = client.send(workerRequest(), caller);
     while (worker.requests.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
     assert.ok(client.silentMs(performance.now() + 1_000) >= 1_000);
     caller.leave();
@@ -130,70 +101,24 @@ describe('WorkerClient', () => {
     assert.equal(client.silentMs(performance.now() + 1_000), 0);
   });
 
-  it('takes a request back that has not left yet', async () => {
-    const { worker, client } = await start();
-    const caller = new Caller();
-    const sending = client.send(request(1), caller);
-    caller.leave();
-    assert.deepEqual(await sending, { kind: 'gone' });
-    assert.equal(await valueOf(client.send(request(2), new Caller())), 2);
-    assert.equal(worker.requests.length, 1);
-    assert.deepEqual(worker.cancelled, []);
-  });
-
-  it('bounds requests and bytes under way', async () => {
-    const limits = { workerQueueRequests: 3, workerQueueBytes: 400 };
-    const { client } = await start({ onRequest: () => undefined }, { limits });
-    const kinds: string[] = [];
-    const big = { ...request(), tensors: [{ ...request().tensors[0], data: new Uint8Array(1_000) }] };
-    void client.send(big as WorkerRequest, new Caller()).then(() => kinds.push('settled'));
-    assert.equal(client.inFlight, 1, 'one request always fits');
-    assert.deepEqual(await client.send(request(), new Caller()), { kind: 'full' });
-    const small = await start({ onRequest: () => undefined }, { limits: { workerQueueRequests: 3 } });
-    for (let index = 0; index < 3; index++) void small.client.send(request(), new Caller());
-    assert.deepEqual(await small.client.send(request(), new Caller()), { kind: 'full' });
-    assert.deepEqual(kinds, []);
-  });
-
-  it('refuses a frame that no worker takes, and keeps the connection', async () => {
-    const { client } = await start({}, { limits: { inputBytes: 1_000, workerQueueBytes: 1_000 } });
-    const data = new Uint8Array(2 * 1024 * 1024);
-    const large = {
-      ...request(),
-      tensors: [{ name: 'X', datatype: 'UINT8' as const, shape: [data.length], data }],
-    };
-    const outcome = await client.send(large, new Caller());
-    assert.equal(outcome.kind, 'too_large');
-    assert.equal(await valueOf(client.send(request(3), new Caller())), 3);
-  });
-
-  it('counts what a worker that does not read leaves in the socket, past its deadline too', async () => {
-    const { worker, client } = await start({}, { limits: { workerQueueBytes: 8 * 1024 * 1024 } });
-    for (const socket of worker.sockets) socket.pause();
-    const data = new Uint8Array(4 * 1024 * 1024);
-    const tensors = [{ name: 'X', datatype: 'UINT8' as const, shape: [data.length], data }];
-    const kinds: string[] = [];
-    while (kinds.length < 20 && kinds.at(-1) !== 'full') {
-      kinds.push((await client.send({ ...request(1, 20), tensors }, new Caller())).kind);
-    }
-    assert.deepEqual(new Set(kinds), new Set(['deadline', 'full']));
-  });
-
   it('drops the connection of a worker that owes answers and gives none for too long', async () => {
     let isHung = true;
-    const { worker, client, parts } = await start(
+    const { worker, client, parts } = await startClient(
+      cleanups,
       { onRequest: (_frame, answer) => isHung || answer.echo() },
       { limits: { workerSilenceMs: 100 } },
     );
     const [socket] = worker.sockets;
     const closed = once(socket as Duplex, 'close');
     for (let sent = 0; sent < 4 && client.isConnected; sent++) {
-      assert.deepEqual(await client.send(request(1, 30), new Caller()), { kind: 'deadline' });
+      assert.deepEqual(await client.send(workerRequest({ timeoutMs: 30 }), new Caller()), {
+        kind: 'deadline',
+      });
     }
     await closed;
     isHung = false;
     await connected(parts.fleet, 1);
-    assert.equal(await valueOf(client.send(request(4), new Caller())), 4);
+    assert.equal(await valueOf(client.send(workerRequest({ value: 4 }), new Caller())), 4);
     assert.equal((await parts.metrics.connectionsLost.get()).values[0]?.value, 1);
     parts.fleet.close();
     await once([...worker.sockets][0] as Duplex, 'close');
@@ -210,28 +135,32 @@ describe('WorkerClient', () => {
     ];
     for (const bytes of garbage) {
       const asked = new Happening();
-      const { client, parts } = await start({
+      const { client, parts } = await startClient(cleanups, {
         onRequest: (_frame, answer) => {
           asked.happen();
           if (asked.count === 1) answer.socket.write(bytes);
           else answer.echo();
         },
       });
-      assert.deepEqual(await client.send(request(), new Caller()), { kind: 'lost', sent: true });
+      assert.equal((await client.send(workerRequest(), new Caller())).kind, 'lost');
       await connected(parts.fleet, 1);
-      assert.equal(await valueOf(client.send(request(5), new Caller())), 5);
+      assert.equal(await valueOf(client.send(workerRequest({ value: 5 }), new Caller())), 5);
     }
   });
 
   it('gets large frames through a slow reader, gathering what comes meanwhile', async () => {
-    const { worker, client } = await start();
+    const { worker, client } = await startClient(cleanups);
     const [socket] = worker.sockets;
     socket?.pause();
     const data = new Uint8Array(8 * 1024 * 1024);
-    const large = { ...request(), tensors: [{ name: 'X', datatype: 'UINT8', shape: [data.length], data }] };
+    const large = {
+      ...workerRequest(),
+      tensors: [{ name: 'X', datatype: 'UINT8', shape: [data.length], data }],
+    };
     const sending = [client.send(large as WorkerRequest, new Caller())];
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-    for (let index = 0; index < 100; index++) sending.push(client.send(request(index), new Caller()));
+    for (let index = 0; index < 100; index++)
+      sending.push(client.send(workerRequest({ value: index }), new Caller()));
     socket?.resume();
     const outcomes = await Promise.all(sending);
     assert.deepEqual(
@@ -242,8 +171,10 @@ describe('WorkerClient', () => {
   });
 
   it('reports the queue delay that the worker reported, draining with time', async () => {
-    const { client } = await start({ onRequest: (_frame, answer) => answer.echo({ queueDelayUs: 40_000 }) });
-    await client.send(request(), new Caller());
+    const { client } = await startClient(cleanups, {
+      onRequest: (_frame, answer) => answer.echo({ queueDelayUs: 40_000 }),
+    });
+    await client.send(workerRequest(), new Caller());
     const nowMs = performance.now();
     const delayMs = client.queueDelayMs(nowMs);
     assert.ok(delayMs > 0 && delayMs <= 40);
@@ -266,13 +197,13 @@ describe('WorkerClient', () => {
   it('lets a removed worker answer what it has', async () => {
     const held: [RequestFrame, FakeAnswer][] = [];
     const asked = new Happening();
-    const { worker, client, parts } = await start({
+    const { worker, client, parts } = await startClient(cleanups, {
       onRequest: (frame, answer) => {
         held.push([frame, answer]);
         asked.happen();
       },
     });
-    const sending = valueOf(client.send(request(9), new Caller()));
+    const sending = valueOf(client.send(workerRequest({ value: 9 }), new Caller()));
     await asked.times(1);
     parts.members.remove(worker.member.id);
     assert.equal(parts.fleet.client(worker.member.id), undefined);

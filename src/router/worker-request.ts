@@ -1,0 +1,31 @@
+import type { NamedTensor } from '../model/signature.ts';
+import type { AnswerFrame } from '../wire/frames.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+
+export interface WorkerRequest {
+  readonly key: ModelKey;
+  /** Whose share of the worker's queue it takes. */
+  readonly tenant: string;
+  readonly partRows: number;
+  readonly residentBytes: number;
+  /** Shadow work. */
+  readonly background?: boolean;
+  readonly tensors: readonly NamedTensor[];
+  /** On the clock that the client was given. */
+  readonly deadlineAtMs: number;
+}
+
+/** What became of one try at one worker. */
+export type Outcome =
+  | { readonly kind: 'answer'; readonly frame: AnswerFrame }
+  /** The connection died, or there was none; nothing was sent. */
+  | { readonly kind: 'away' }
+  /** The connection died, and the worker may have begun to run the request. */
+  | { readonly kind: 'lost'; readonly connectedAtMs: number }
+  /** Too much is under way at this worker already (`tenant`: of this tenant); nothing was sent. */
+  | { readonly kind: 'full'; readonly of: 'queue' | 'tenant'; readonly drainMs: number }
+  /** No worker takes a frame of this length; nothing was sent. */
+  | { readonly kind: 'too_large'; readonly bytes: number; readonly maxBytes: number }
+  | { readonly kind: 'deadline' }
+  /** The caller went away. */
+  | { readonly kind: 'gone' };
