@@ -54,3 +54,10 @@ export function modelName(text: string): { tenant: string; model: string; versio
   const [, tenant, model, version] = match as unknown as [string, string, string, string | undefined];
   return { tenant, model, ...(version === undefined ? {} : { version }) };
 }
+
+/** `tenant/model@version`. */
+export function versionName(text: string): { tenant: string; model: string; version: string } {
+  const { version, ...name } = modelName(text);
+  if (version === undefined) throw new InvalidArgumentError('Expected tenant/model@version.');
+  return { ...name, version };
+}

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { ShoalError } from '../core/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import { CliError, EXIT } from './exit.ts';
-import { byteSize, limitSetting, modelName, repeated, wholeNumber } from './parse.ts';
+import { byteSize, limitSetting, modelName, repeated, versionName, wholeNumber } from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 import { addSim } from './sim.ts';
 
@@ -127,15 +127,28 @@ function addPredict(program: Command, finish: Finish): void {
 }
 
 function addLookups(program: Command, finish: Finish): void {
-  program
+  const models = program
     .command('models')
     .description("list tenants, a tenant's models, or a model's versions")
     .argument('[tenant[/model]]')
     .addOption(server())
     .addOption(json())
-    .addHelpText('after', '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn\n  shoal models lift acme/churn@7',
+    )
     .action(async (target: string | undefined, options) =>
       finish(await (await import('./models.ts')).models(target, options)),
+    );
+  models
+    .command('lift')
+    .description('serve a version again that was put in quarantine for crashing its workers')
+    .argument('<tenant/model@version>', 'which version', versionName)
+    .addOption(server())
+    .addOption(json())
+    // Options of both commands are taken by the outer one, wherever they stand.
+    .action(async (name: ReturnType<typeof versionName>, _options, command: Command) =>
+      finish(await (await import('./lift.ts')).lift(name, command.optsWithGlobals())),
     );
   program
     .command('traffic')

@@ -56,7 +56,7 @@ describe('a version in quarantine', () => {
     await refused('/v1/tenants/acme/models/canary:predict?version=2', ROWS);
     await refused('/v1/tenants/acme/models/canary:predict?version=canary', ROWS);
     const v2 = await refused('/v2/models/acme.stable/infer', INFER);
-    assert.match(String(v2.error), MESSAGE);
+    assert.match(v2.error as unknown as string, MESSAGE);
     await refused('/v2/models/acme.canary/versions/2/infer', INFER);
     assert.deepEqual(sent, []);
   });
