@@ -78,6 +78,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     artifacts,
     warm: router.warm,
     published: (revision) => router.reached(revision),
+    maxResidentBytes: settings.budgetBytes,
     limits,
     allowRoots: settings.allowRoots,
     logger,

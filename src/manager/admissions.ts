@@ -12,6 +12,8 @@ export interface AdmissionsDeps {
   readonly pool: AdmissionPool;
   readonly artifacts: ArtifactStore;
   readonly limits: Pick<Limits, 'admissionsRemembered'>;
+  /** What one model may take in a worker: a larger one could never be loaded. */
+  readonly maxResidentBytes: number;
 }
 
 /** Codes that are a verdict on the bytes and the config, and so hold for whoever brings the same. */
@@ -109,6 +111,14 @@ export class Admissions {
       ...(signal === undefined ? {} : { signal }),
     });
     const { prepared, spec, residentBytes, loadMs, runMs } = findings;
+    const { maxResidentBytes } = this.#deps;
+    if (residentBytes > maxResidentBytes) {
+      throw new ShoalError(
+        'UNSUPPORTED_ARTIFACT',
+        `the model takes ${residentBytes} bytes of memory when it is loaded, and all models of a worker may take ` +
+          `${maxResidentBytes} (shoal up --memory)`,
+      );
+    }
     const preparedDigest = prepared === undefined ? digest : digestOf(prepared);
     const resources = { residentBytes, loadMs, runMs };
     const admitted: AdmittedArtifact = { digest, bytes, preparedDigest, spec, resources };

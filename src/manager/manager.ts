@@ -22,6 +22,8 @@ export interface ManagerDeps {
   readonly limits: Limits;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;
+  /** What one model may take in a worker; a larger one is refused. */
+  readonly maxResidentBytes: number;
   /** Directories that file:// uris may name. */
   readonly allowRoots: readonly string[];
   readonly logger: Logger;
@@ -48,7 +50,7 @@ export function createManager(deps: ManagerDeps): Manager {
     ...(deps.admissionProcesses === undefined ? {} : { processes: deps.admissionProcesses }),
   });
   const versions = new Versions({ registry, warm, logger, metrics });
-  const admissions = new Admissions({ pool, artifacts, limits });
+  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: deps.maxResidentBytes });
   const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
   const strikes = new Strikes({ registry, logger, metrics });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };

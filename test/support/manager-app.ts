@@ -29,6 +29,7 @@ export interface ManagerAppOptions {
   readonly limits?: Partial<Limits>;
   readonly warm?: Warm;
   readonly processes?: number;
+  readonly maxResidentBytes?: number;
 }
 
 /** A manager behind the real HTTP frame, on real stores in a directory of its own. */
@@ -45,6 +46,7 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
     registry,
     artifacts,
     limits,
+    maxResidentBytes: options.maxResidentBytes ?? Number.POSITIVE_INFINITY,
     logger,
     metrics,
     allowRoots: [root],

@@ -52,7 +52,7 @@ function sourceOf(text: string, read?: () => Promise<Uint8Array>): ArtifactSourc
 
 it("tells nobody of another caller's own failure, and tests once for all who are left", async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits });
+  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
   const changed = new ShoalError('INVALID_REQUEST', 'artifact.uri "file:///secret" was changed');
   const results = await Promise.allSettled([
     admissions.admit(
@@ -71,7 +71,7 @@ it("tells nobody of another caller's own failure, and tests once for all who are
 
 it('shares a verdict on the bytes with all who wait for it, and does not remember a refusal', async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits });
+  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
   const waiting = Array.from({ length: 5 }, () => admissions.admit(sourceOf('bad'), {}));
   for (const each of await Promise.allSettled(waiting)) assert.equal(each.status, 'rejected');
   assert.equal(tests(), 1);
@@ -81,7 +81,7 @@ it('shares a verdict on the bytes with all who wait for it, and does not remembe
 
 it('stores for each caller what the one before could not', async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits });
+  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
   const full = { ...sourceOf('b'), store: () => Promise.reject(new Error('mine alone')) };
   const [first, second] = await Promise.allSettled([
     admissions.admit(full, {}),
