@@ -2,12 +2,12 @@ import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
 import type { RequestFrame } from '../wire/frames.ts';
-import type { ModelKey } from '../wire/model-key.ts';
 import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
 import type { Lanes } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Lease, Waiter } from './lease.ts';
 import type { Residency } from './residency.ts';
+import { warm } from './warm.ts';
 
 export interface HostOptions {
   readonly limits: Limits;
@@ -60,7 +60,7 @@ export class Host implements JobOwner {
       queueMicrotask(() => job.fail(refusal.code, refusal.message, this.#retryAfterMs()));
       return job;
     }
-    const lease = residency.lease(request.key);
+    const lease = residency.lease(request.key, request.background);
     if (lease === undefined && request.background && !residency.hasSpare(request.residentBytes)) {
       const message = 'no memory is spare for background work';
       queueMicrotask(() => job.fail('OVERLOADED', message, this.#retryAfterMs()));
@@ -81,15 +81,14 @@ export class Host implements JobOwner {
     this.#metrics.cancelled.inc();
   }
 
+  /** Rejects with a ShoalError. */
   async warm(request: WarmRequest): Promise<WarmAnswer> {
     const { limits, residency } = this.#options;
     if (request.ifResident !== undefined && !residency.isResident(request.ifResident))
       return { loaded: false };
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    const lease = residency.lease(request.key) ?? (await this.#warmLoad(request, limits.warmMs));
-    residency.release(lease);
-    return { loaded: true };
+    return warm(residency, request, limits, this.clock);
   }
 
   /** Refuses what comes from now on; resolves when nothing is left, or after `limits.drainMs`: false then. */
@@ -157,6 +156,8 @@ export class Host implements JobOwner {
     const { residency } = this.#options;
     job.cold = true;
     const waiter: Waiter = {
+      expiresAtMs: job.expiresAtMs,
+      background: job.background,
       loaded: (lease) => {
         clearTimeout(timer);
         job.stopLoading = undefined;
@@ -165,7 +166,8 @@ export class Host implements JobOwner {
       failed: (error) => {
         clearTimeout(timer);
         job.stopLoading = undefined;
-        job.fail(error.code, error.message, error.status === 503 ? this.#retryAfterMs() : 0);
+        const retryAfterMs = Math.max(this.#retryAfterMs(), Math.ceil(error.retryAfterSeconds * 1_000));
+        job.fail(error.code, error.message, error.status === 503 ? retryAfterMs : 0);
       },
     };
     job.stopLoading = () => {
@@ -182,27 +184,5 @@ export class Host implements JobOwner {
       Math.max(0, job.expiresAtMs - this.clock()),
     );
     residency.load(job.key, residentBytes, waiter);
-  }
-
-  #warmLoad(request: WarmRequest, warmMs: number): Promise<Lease> {
-    const { residency } = this.#options;
-    const key: ModelKey = request.key;
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        loaded: (lease) => {
-          clearTimeout(timer);
-          resolve(lease);
-        },
-        failed: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
-      const timer = setTimeout(() => {
-        residency.abandon(key, waiter);
-        reject(new ShoalError('OVERLOADED', `the model was not loaded within ${warmMs} ms`));
-      }, warmMs);
-      residency.load(key, request.residentBytes, waiter);
-    });
   }
 }

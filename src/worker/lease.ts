@@ -11,6 +11,10 @@ export interface Lease {
 
 /** Someone waiting for a load. Exactly one of the two is called, unless `abandon` came first. */
 export interface Waiter {
+  /** A load that can't begin by then is refused at once. */
+  readonly expiresAtMs: number;
+  /** No request of a caller (shadow work, warming): no sign that the model is wanted. */
+  readonly background: boolean;
   loaded(lease: Lease): void;
   failed(error: ShoalError): void;
 }

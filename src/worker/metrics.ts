@@ -13,7 +13,10 @@ export interface WorkerMetrics {
   readonly laneBatchRuns: Histogram;
   readonly loads: Counter;
   readonly loadFailures: Counter;
+  /** reason: room, excess, idle (wire/control.ts). */
   readonly evictions: Counter<'reason'>;
+  /** reason: line (its turn would come after the deadline), memory (no room in time), size (more than the budget). */
+  readonly loadsRefused: Counter<'reason'>;
   readonly expired: Counter;
   readonly cancelled: Counter;
   readonly refused: Counter;
@@ -44,7 +47,13 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     loadFailures: counter('load_failures', 'Loads that failed'),
     evictions: new Counter({
       name: 'shoal_worker_evictions_total',
-      help: 'Models released to make room, by reason',
+      help: 'Models released, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    loadsRefused: new Counter({
+      name: 'shoal_worker_loads_refused_total',
+      help: 'Cold models that were not loaded: no turn in line before the deadline, no memory in time, too large',
       labelNames: ['reason'],
       registers,
     }),

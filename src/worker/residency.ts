@@ -1,293 +1,260 @@
 import { ShoalError } from '../core/errors.ts';
-import { FairQueue } from '../core/fair-queue.ts';
-import type { Digest } from '../core/ids.ts';
-import { decideLoad, type ResidencyAction } from '../core/residency-policy.ts';
+import type { EvictionReason } from '../wire/control.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
-import type { LanePlacement, Placed } from './lanes.ts';
+import type { Copy, ResidentCopy } from './copy.ts';
+import type { Placed } from './lanes.ts';
 import type { Lease, Waiter } from './lease.ts';
-import type { WorkerMetrics } from './metrics.ts';
+import { LoadLine, type LoadLineOptions } from './load-line.ts';
+import { MemoryWait } from './memory-wait.ts';
+import { Residents, type ResidentsOptions } from './residents.ts';
 
-/** waiting (for memory) -> loading -> resident -> leaving -> gone. Bytes count from loading to gone. */
-interface Entry {
-  readonly key: ModelKey;
-  readonly tenant: string;
-  readonly digest: Digest;
-  readonly residentBytes: number;
-  readonly arrivedMs: number;
-  readonly waiters: Set<Waiter>;
-  state: 'waiting' | 'loading' | 'resident' | 'leaving';
-  leases: number;
-  placed: Placed | undefined;
-}
-
-type ResidentEntry = Entry & { placed: Placed };
-
-export interface ResidencyOptions {
-  readonly budgetBytes: number;
-  readonly memoryWaitMs: number;
-  readonly concurrentLoads: number;
-  readonly lanes: LanePlacement;
+export interface ResidencyOptions extends ResidentsOptions {
+  readonly limits: ResidentsOptions['limits'] & {
+    readonly workerLoads: number;
+    readonly memoryWaitMs: number;
+  };
   readonly artifacts: ArtifactSource;
-  readonly metrics: WorkerMetrics;
-  readonly clock: () => number;
+  readonly parallelLoads: LoadLineOptions['parallelLoads'];
+  readonly suspects: LoadLineOptions['suspects'];
 }
 
 /**
  * Which models are in memory. One load a model however many wait (invariant 5); a leased model is never released
  * (invariant 3); bytes loading, resident and leaving never exceed the budget (invariant 4). What to evict is
- * core/residency-policy's to decide; here it is done.
+ * decided in core/eviction-order and core/residency-policy; here it is done.
  */
 export class Residency {
+  readonly residents: Residents;
   readonly #options: ResidencyOptions;
-  readonly #entries = new Map<ModelKey, Entry>();
-  /** Resident and without a lease, least recently used first. */
-  readonly #idle = new Map<ModelKey, ResidentEntry>();
-  /**
-   * Cold models in line for memory and a load slot. Tenants take turns; the head is never passed by, so that a
-   * large model isn't starved by small ones.
-   */
-  readonly #line = new FairQueue<Entry>();
-  /** Since when the head of the line has found no memory and nothing was begun. */
-  #shortSinceMs: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #usedBytes = 0;
-  #leavingBytes = 0;
-  #loading = 0;
-  #resident = 0;
+  readonly #copies = new Map<ModelKey, Copy>();
+  readonly #line: LoadLine;
+  readonly #memoryWait: MemoryWait;
+  #stepScheduled = false;
 
   constructor(options: ResidencyOptions) {
+    const { limits, parallelLoads, suspects } = options;
     this.#options = options;
-    options.metrics.budgetBytes.set(options.budgetBytes);
-  }
-
-  /** Everything that counts against the budget now. */
-  get usedBytes(): number {
-    return this.#usedBytes;
-  }
-
-  get residentModels(): number {
-    return this.#resident;
+    this.residents = new Residents(options);
+    this.#line = new LoadLine({ slots: limits.workerLoads, parallelLoads, suspects });
+    this.#memoryWait = new MemoryWait(limits.memoryWaitMs, () => this.#step());
   }
 
   isResident(key: ModelKey): boolean {
-    return this.#entries.get(key)?.state === 'resident';
+    return this.#copies.get(key)?.state === 'resident';
   }
 
-  /** Those that begin with `prefix`. */
-  residentKeys(prefix = ''): ModelKey[] {
-    return [...this.#entries.values()]
-      .filter(({ key, state }) => state === 'resident' && key.startsWith(prefix))
-      .map(({ key }) => key);
+  copy(key: ModelKey): Copy | undefined {
+    return this.#copies.get(key);
   }
 
-  /** A lease at once when the model is resident. */
-  lease(key: ModelKey): Lease | undefined {
-    const entry = this.#entries.get(key);
-    return entry?.state === 'resident' ? this.#leased(entry as ResidentEntry) : undefined;
+  /** In line, loading, resident or leaving. */
+  keys(): Iterable<ModelKey> {
+    return this.#copies.keys();
+  }
+
+  /** A lease at once when the model is resident. What is asked for in the background isn't wanted the more for it. */
+  lease(key: ModelKey, background: boolean): Lease | undefined {
+    if (!background) this.residents.use(key);
+    const copy = this.#copies.get(key);
+    return copy?.state === 'resident' ? this.residents.lease(copy as ResidentCopy, background) : undefined;
   }
 
   release(lease: Lease): void {
-    const entry = lease as ResidentEntry;
-    entry.leases--;
-    if (entry.leases > 0) return;
-    this.#idle.set(entry.key, entry);
-    if (this.#line.size > 0) this.#step();
+    this.residents.release(lease);
+    if (this.#line.size > 0) this.#stepSoon();
   }
 
   /** Whether a load could begin at once that takes nothing from any other: what background work may do. */
   hasSpare(residentBytes: number): boolean {
-    const isQuiet = this.#loading === 0 && this.#line.size === 0;
-    return isQuiet && this.#usedBytes + residentBytes <= this.#options.budgetBytes;
+    return this.#line.underWay === 0 && this.#line.size === 0 && this.residents.hasRoom(residentBytes);
   }
 
   /** For a model that `lease` didn't have. The waiter is called later, never from in here. */
   load(key: ModelKey, residentBytes: number, waiter: Waiter): void {
-    let entry = this.#entries.get(key);
-    if (entry === undefined || entry.state === 'leaving') {
-      const parts = parseModelKey(key);
-      if (parts === undefined) {
-        const error = new ShoalError('INVALID_REQUEST', 'a model key is tenant/model/version@digest');
-        queueMicrotask(() => waiter.failed(error));
-        return;
-      }
-      entry = this.#newEntry(key, parts.tenant, parts.digest, residentBytes);
-      queueMicrotask(() => this.#step());
+    try {
+      const found = this.#copies.get(key);
+      const isNew = found === undefined || found.state === 'leaving';
+      const copy = isNew ? this.#newCopy(key, residentBytes) : found;
+      this.#checkWait(copy, waiter);
+      copy.waiters.add(waiter);
+      if (isNew) this.#join(copy);
+    } catch (error) {
+      queueMicrotask(() => waiter.failed(asShoalError(error)));
     }
-    entry.waiters.add(waiter);
   }
 
-  /** A waiter that has gone away. A load that nobody waits for any more doesn't begin. */
+  /** A waiter that has gone away. A load that nobody waits for any more doesn't begin; one that has begun goes on. */
   abandon(key: ModelKey, waiter: Waiter): void {
-    const entry = this.#entries.get(key);
-    if (entry?.waiters.delete(waiter) === true && entry.state === 'waiting' && entry.waiters.size === 0) {
-      this.#forget(entry);
+    const copy = this.#copies.get(key);
+    if (copy?.waiters.delete(waiter) === true && copy.state === 'waiting' && copy.waiters.size === 0) {
+      this.#forget(copy);
       this.#step();
     }
   }
 
-  #newEntry(key: ModelKey, tenant: string, digest: Digest, residentBytes: number): Entry {
-    const entry: Entry = {
+  /** Releases what nobody has asked for for too long; to be called every `residents.sweepMs`. */
+  sweepIdle(): void {
+    for (const copy of this.residents.takeIdle()) void this.#evict(copy, 'idle', undefined);
+  }
+
+  #newCopy(key: ModelKey, residentBytes: number): Copy {
+    const parts = parseModelKey(key);
+    if (parts === undefined)
+      throw new ShoalError('INVALID_REQUEST', 'a model key is tenant/model/version@digest');
+    const arrivedMs = this.#options.clock();
+    return {
       key,
-      tenant,
-      digest,
+      tenant: parts.tenant,
+      digest: parts.digest,
       residentBytes,
-      arrivedMs: this.#options.clock(),
+      arrivedMs,
+      expectedMs: arrivedMs + this.#line.waitMs(parts.tenant),
       waiters: new Set(),
       state: 'waiting',
       leases: 0,
       placed: undefined,
+      loadUs: 0,
+      loadedMs: 0,
+      lastUsedMs: 0,
+      uses: 0,
     };
-    // A model on its way out under the same key has its own entry; it only loses its place in the table.
-    this.#entries.set(key, entry);
-    this.#line.push(tenant, entry);
-    return entry;
   }
 
-  #why(): string {
-    const { budgetBytes } = this.#options;
-    return `${this.#usedBytes} of ${budgetBytes} budget bytes are in use by ${this.#resident} resident models and ${this.#loading} loads`;
+  /** Better refused at once than after a wait that can't end well. */
+  #checkWait({ state, expectedMs }: Copy, waiter: Waiter): void {
+    if (state !== 'waiting' || expectedMs <= waiter.expiresAtMs) return;
+    const { clock, metrics } = this.#options;
+    metrics.loadsRefused.inc({ reason: 'line' });
+    const nowMs = clock();
+    const waitMs = Math.ceil(expectedMs - nowMs);
+    const leftMs = Math.floor(waiter.expiresAtMs - nowMs);
+    throw new ShoalError(
+      'OVERLOADED',
+      `${this.#line.size} cold models wait to be loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
+      { retryAfterSeconds: waitMs / 1_000 },
+    );
+  }
+
+  #join(copy: Copy): void {
+    // One on its way out under the same key only loses its place in the table.
+    this.#copies.set(copy.key, copy);
+    this.#line.push(copy);
+    this.residents.history.returned(copy.key);
+    this.#stepSoon();
+  }
+
+  #stepSoon(): void {
+    if (this.#stepScheduled) return;
+    this.#stepScheduled = true;
+    queueMicrotask(() => {
+      this.#stepScheduled = false;
+      this.#step();
+    });
   }
 
   /** Serves the line from its head until something has to be waited for. */
   #step(): void {
-    const { budgetBytes, concurrentLoads } = this.#options;
-    clearTimeout(this.#timer);
-    for (let entry = this.#line.peek(); entry !== undefined; entry = this.#line.peek()) {
-      if (this.#loading >= concurrentLoads) {
-        this.#shortSinceMs = undefined;
+    this.#memoryWait.pause();
+    for (let copy = this.#line.next(); copy !== undefined; copy = this.#line.next()) {
+      const { decision, reason } = this.residents.decide(copy.residentBytes);
+      if (decision.action === 'load') void this.#load(copy);
+      else if (decision.action === 'evict') {
+        for (const key of decision.keys)
+          void this.#evict(this.#copies.get(key) as ResidentCopy, reason, copy);
         return;
-      }
-      const decision = decideLoad({
-        budgetBytes,
-        neededBytes: entry.residentBytes,
-        usedBytes: this.#usedBytes,
-        leavingBytes: this.#leavingBytes,
-        idle: this.#idle.values(),
-      });
-      // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
-      if (decision.action === 'refuse')
-        this.#fail(entry, new ShoalError('UNSUPPORTED_ARTIFACT', decision.reason));
-      else if (decision.action === 'load') this.#begin(entry);
-      else if (decision.action === 'evict') return this.#evictAll(decision);
-      else if (!this.#hasWaited(entry)) return;
+      } else if (decision.action === 'refuse') {
+        // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
+        this.#refuse(copy, 'size', new ShoalError('UNSUPPORTED_ARTIFACT', decision.reason));
+      } else if (this.#memoryWait.isOver(copy.arrivedMs, this.#options.clock(), reason === 'excess')) {
+        this.#refuse(copy, 'memory', this.#noRoom());
+      } else return;
     }
+    this.#memoryWait.end();
   }
 
-  /** Fails the head of the line when it has had no memory for `memoryWaitMs`; else `#step` comes back by then. */
-  #hasWaited(head: Entry): boolean {
-    const { clock, memoryWaitMs } = this.#options;
-    const nowMs = clock();
-    this.#shortSinceMs ??= nowMs;
-    const leftMs = Math.max(head.arrivedMs, this.#shortSinceMs) + memoryWaitMs - nowMs;
-    if (leftMs > 0) {
-      this.#timer = setTimeout(() => this.#step(), leftMs);
-      return false;
-    }
-    const message = `no room to load the model within ${memoryWaitMs} ms: ${this.#why()}`;
-    this.#fail(head, new ShoalError('OVERLOADED', message));
-    return true;
+  async #load(copy: Copy): Promise<void> {
+    const { clock, metrics } = this.#options;
+    this.#memoryWait.end();
+    this.#line.begin(clock());
+    copy.state = 'loading';
+    this.residents.reserve(copy.residentBytes);
+    const placed = await this.#fetchAndLoad(copy).catch(asShoalError);
+    this.#line.end(copy, clock());
+    if (placed instanceof ShoalError) {
+      this.residents.reserve(-copy.residentBytes);
+      metrics.loadFailures.inc();
+      this.#fail(copy, placed);
+    } else this.#arrive(Object.assign(copy, { placed }));
+    this.#step();
   }
 
-  #begin(entry: Entry): void {
-    this.#shortSinceMs = undefined;
-    this.#line.shift();
-    entry.state = 'loading';
-    this.#loading++;
-    this.#count(entry.residentBytes);
-    this.#fetchAndLoad(entry).then(
-      (placed) => this.#arrive(entry, placed),
-      (error: unknown) => this.#miss(entry, error),
-    );
-  }
-
-  async #fetchAndLoad(entry: Entry): Promise<Placed> {
+  async #fetchAndLoad(copy: Copy): Promise<Placed> {
     const { artifacts, lanes, clock, metrics } = this.#options;
     const startedMs = clock();
-    const bytes = await artifacts.read(entry.digest);
+    const bytes = await artifacts.read(copy.digest);
     if (bytes === undefined)
-      throw new ShoalError('STORE_UNAVAILABLE', `artifact ${entry.digest} is not in the artifact store`);
-    const placed = lanes.place(entry.residentBytes);
+      throw new ShoalError('STORE_UNAVAILABLE', `artifact ${copy.digest} is not in the artifact store`);
+    const placed = lanes.place(copy.residentBytes);
     try {
-      await placed.lane.load(entry.key, placed.handle, ownBuffer(bytes));
+      const isWanted = (): boolean => copy.waiters.size > 0;
+      copy.loadUs = await placed.lane.load(copy.key, placed.handle, ownBuffer(bytes), isWanted);
     } catch (error) {
-      lanes.unplace(placed, entry.residentBytes);
+      lanes.unplace(placed, copy.residentBytes);
       throw error;
     }
     metrics.loadSeconds.observe((clock() - startedMs) / 1_000);
     return placed;
   }
 
-  #arrive(entry: Entry, placed: Placed): void {
-    this.#loading--;
-    this.#resident++;
-    entry.state = 'resident';
-    entry.placed = placed;
+  #arrive(copy: ResidentCopy): void {
+    copy.state = 'resident';
     this.#options.metrics.loads.inc();
-    this.#options.metrics.residentModels.set(this.#resident);
-    const resident = entry as ResidentEntry;
-    this.#idle.set(entry.key, resident);
-    const waiters = [...entry.waiters];
-    entry.waiters.clear();
-    const leases = waiters.map(() => this.#leased(resident));
+    this.residents.add(copy);
+    const waiters = [...copy.waiters];
+    copy.waiters.clear();
+    // Leases for all before the first is called, which may release its own at once: nobody's model goes before it ran.
+    const leases = waiters.map(({ background }) => this.residents.lease(copy, background));
     for (const [index, waiter] of waiters.entries()) waiter.loaded(leases[index] as Lease);
+  }
+
+  async #evict(copy: ResidentCopy, reason: EvictionReason, displacer: Copy | undefined): Promise<void> {
+    await this.residents.evict(copy, reason, displacer);
+    this.#forget(copy);
     this.#step();
   }
 
-  #miss(entry: Entry, cause: unknown): void {
-    this.#loading--;
-    this.#count(-entry.residentBytes);
-    this.#options.metrics.loadFailures.inc();
-    const error =
-      cause instanceof ShoalError
-        ? cause
-        : new ShoalError('INTERNAL', `loading failed: ${String(cause)}`, { cause });
-    this.#fail(entry, error);
-    this.#step();
+  #noRoom(): ShoalError {
+    const { budgetBytes, limits, excessBytes } = this.#options;
+    const { usedBytes, count } = this.residents;
+    const excess = excessBytes() > 0 ? `, and ${excessBytes()} bytes more by the process` : '';
+    return new ShoalError(
+      'OVERLOADED',
+      `no room to load the model within ${limits.memoryWaitMs} ms: ${usedBytes} of ${budgetBytes} budget bytes are in use by ${count} resident models and ${this.#line.underWay} loads${excess}`,
+      { retryAfterSeconds: limits.memoryWaitMs / 1_000 },
+    );
   }
 
-  #evictAll({ keys, reason }: ResidencyAction & { action: 'evict' }): void {
-    for (const key of keys) {
-      this.#options.metrics.evictions.inc({ reason });
-      void this.#evict(this.#idle.get(key) as ResidentEntry);
-    }
+  #refuse(copy: Copy, reason: 'size' | 'memory', error: ShoalError): void {
+    this.#options.metrics.loadsRefused.inc({ reason });
+    this.#fail(copy, error);
   }
 
-  async #evict(entry: ResidentEntry): Promise<void> {
-    const { lanes, metrics } = this.#options;
-    this.#idle.delete(entry.key);
-    entry.state = 'leaving';
-    this.#resident--;
-    metrics.residentModels.set(this.#resident);
-    this.#leavingBytes += entry.residentBytes;
-    await entry.placed.lane.release(entry.placed.handle);
-    lanes.unplace(entry.placed, entry.residentBytes);
-    this.#leavingBytes -= entry.residentBytes;
-    this.#count(-entry.residentBytes);
-    this.#forget(entry);
-    this.#step();
-  }
-
-  #fail(entry: Entry, error: ShoalError): void {
-    this.#forget(entry);
-    const waiters = [...entry.waiters];
-    entry.waiters.clear();
+  #fail(copy: Copy, error: ShoalError): void {
+    this.#forget(copy);
+    const waiters = [...copy.waiters];
+    copy.waiters.clear();
     for (const waiter of waiters) waiter.failed(error);
   }
 
-  #forget(entry: Entry): void {
-    this.#line.delete(entry.tenant, entry);
-    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+  #forget(copy: Copy): void {
+    this.#line.delete(copy);
+    if (this.#copies.get(copy.key) === copy) this.#copies.delete(copy.key);
   }
+}
 
-  #leased(entry: ResidentEntry): Lease {
-    if (entry.leases === 0) this.#idle.delete(entry.key);
-    entry.leases++;
-    return entry;
-  }
-
-  #count(bytes: number): void {
-    this.#usedBytes += bytes;
-    this.#options.metrics.residentBytes.set(this.#usedBytes);
-  }
+function asShoalError(error: unknown): ShoalError {
+  return error instanceof ShoalError
+    ? error
+    : new ShoalError('INTERNAL', `loading failed: ${String(error)}`, { cause: error });
 }

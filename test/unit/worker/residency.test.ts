@@ -1,38 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Registry } from 'prom-client';
 import { ShoalError } from '../../../src/core/errors.ts';
-import type { Digest } from '../../../src/core/ids.ts';
-import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import type { Lease, Waiter } from '../../../src/worker/lease.ts';
-import { Residency } from '../../../src/worker/residency.ts';
-import { StepLanes } from './step-lanes.ts';
-
-const BUDGET_BYTES = 100;
-
-function world(settings: { memoryWaitMs?: number; concurrentLoads?: number } = {}) {
-  const lanes = new StepLanes();
-  const residency = new Residency({
-    budgetBytes: BUDGET_BYTES,
-    memoryWaitMs: settings.memoryWaitMs ?? 60_000,
-    concurrentLoads: settings.concurrentLoads ?? 32,
-    lanes,
-    artifacts: { read: (digest: Digest) => Promise.resolve(Buffer.from(digest)) },
-    metrics: makeWorkerMetrics(new Registry()),
-    clock: () => performance.now(),
-  });
-  return { lanes, residency };
-}
-
-function keyOf(number: number, tenant = 'acme'): string {
-  return `${tenant}/m${number}/1@sha256:${number.toString(16).padStart(64, '0')}`;
-}
-
-/** Every promise that can settle by itself has done so. */
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
+import { BUDGET_BYTES, keyOf, quiet, waiterOf, world } from './residency-world.ts';
 
 const step = fc.oneof(
   fc.record({
@@ -56,9 +27,9 @@ test('budget, leases and single flight hold in any order of events; nobody waits
       const waiting = new Map<Waiter, string>();
       const want = (model: number): void => {
         const key = keyOf(model);
-        const lease = residency.lease(key);
+        const lease = residency.lease(key, false);
         if (lease !== undefined) return void leases.push(lease);
-        const waiter: Waiter = {
+        const waiter: Waiter = waiterOf({
           loaded(lease) {
             assert.equal(lease.key, key);
             assert.ok(waiting.delete(waiter));
@@ -67,13 +38,13 @@ test('budget, leases and single flight hold in any order of events; nobody waits
           failed() {
             assert.ok(waiting.delete(waiter));
           },
-        };
+        });
         waiting.set(waiter, key);
         residency.load(key, sizes[model] as number, waiter);
       };
       const check = (): void => {
         // Invariant 4.
-        assert.ok(residency.usedBytes <= BUDGET_BYTES);
+        assert.ok(residency.residents.usedBytes <= BUDGET_BYTES);
         // Invariant 3: what is leased is loaded and not being released.
         for (const lease of leases) assert.ok(lanes.isLoaded(lease.placed.handle));
         // Invariant 5: one load a model at a time.
@@ -100,11 +71,12 @@ test('budget, leases and single flight hold in any order of events; nobody waits
         check();
       }
       for (const lease of leases.splice(0)) residency.release(lease);
-      const residentBytes = residency
-        .residentKeys()
-        .reduce((sum, key) => sum + (sizes[Number(/m(\d+)/.exec(key)?.[1])] as number), 0);
-      assert.equal(residency.usedBytes, residentBytes);
-      assert.equal(residency.residentModels, lanes.loadedCount);
+      const residentBytes = [...residency.keys()].reduce(
+        (sum, key) => sum + (sizes[Number(/m(\d+)/.exec(key)?.[1])] as number),
+        0,
+      );
+      assert.equal(residency.residents.usedBytes, residentBytes);
+      assert.equal(residency.residents.count, lanes.loadedCount);
     }),
     { numRuns: 200 },
   );
@@ -113,11 +85,11 @@ test('budget, leases and single flight hold in any order of events; nobody waits
 test('when all memory is leased a load waits, then fails with the reason', async () => {
   const { lanes, residency } = world({ memoryWaitMs: 5 });
   const first = await new Promise<Lease>((resolve, reject) => {
-    residency.load(keyOf(1), 80, { loaded: resolve, failed: reject });
+    residency.load(keyOf(1), 80, waiterOf({ loaded: resolve, failed: reject }));
     void quiet().then(() => lanes.finish(0));
   });
   const error = await new Promise<ShoalError>((resolve, reject) => {
-    residency.load(keyOf(2), 30, { loaded: () => reject(new Error('loaded')), failed: resolve });
+    residency.load(keyOf(2), 30, waiterOf({ loaded: () => reject(new Error('loaded')), failed: resolve }));
   });
   assert.equal(error.code, 'OVERLOADED');
   assert.match(error.message, /80 of 100 budget bytes are in use by 1 resident models/);
@@ -129,20 +101,24 @@ test('a failed load is not remembered', async () => {
   const { lanes, residency } = world();
   for (const code of ['INVALID_ARTIFACT', 'UNSUPPORTED_ARTIFACT'] as const) {
     const failed = new Promise<ShoalError>((resolve) => {
-      residency.load(keyOf(1), 10, { loaded: () => assert.fail(), failed: resolve });
+      residency.load(keyOf(1), 10, waiterOf({ loaded: () => assert.fail(), failed: resolve }));
     });
     await quiet();
     lanes.finish(0, new ShoalError(code, 'no'));
     assert.equal((await failed).code, code);
-    assert.equal(residency.usedBytes, 0);
+    assert.equal(residency.residents.usedBytes, 0);
   }
 });
 
 test('no more loads are under way than allowed', async () => {
-  const { lanes, residency } = world({ concurrentLoads: 2 });
+  const { lanes, residency } = world({ workerLoads: 2 });
   const done: number[] = [];
   for (const model of [1, 2, 3]) {
-    residency.load(keyOf(model), 10, { loaded: () => done.push(model), failed: () => assert.fail() });
+    residency.load(
+      keyOf(model),
+      10,
+      waiterOf({ loaded: () => done.push(model), failed: () => assert.fail() }),
+    );
   }
   await quiet();
   assert.equal(lanes.loading().length, 2);
@@ -153,10 +129,10 @@ test('no more loads are under way than allowed', async () => {
 });
 
 test('waiting for a load slot is no shortage of memory', async () => {
-  const { lanes, residency } = world({ concurrentLoads: 1, memoryWaitMs: 5 });
+  const { lanes, residency } = world({ workerLoads: 1, memoryWaitMs: 5 });
   const loaded: number[] = [];
   for (const model of [1, 2])
-    residency.load(keyOf(model), 10, { loaded: () => loaded.push(model), failed: assert.fail });
+    residency.load(keyOf(model), 10, waiterOf({ loaded: () => loaded.push(model), failed: assert.fail }));
   await quiet();
   // The wait for memory would be over long ago.
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -170,7 +146,7 @@ test('waiting for a load slot is no shortage of memory', async () => {
 test('everyone in line fails once there has been no memory for the wait, and not one wait after the other', async () => {
   const { lanes, residency } = world({ memoryWaitMs: 50 });
   const loaded = new Promise<Lease>((resolve) => {
-    residency.load(keyOf(0), 100, { loaded: resolve, failed: assert.fail });
+    residency.load(keyOf(0), 100, waiterOf({ loaded: resolve, failed: assert.fail }));
   });
   await quiet();
   lanes.finish(0);
@@ -178,7 +154,7 @@ test('everyone in line fails once there has been no memory for the wait, and not
   const failed: Promise<ShoalError>[] = [];
   for (let model = 1; model <= 100; model++) {
     const { promise, resolve } = Promise.withResolvers<ShoalError>();
-    residency.load(keyOf(model), 10, { loaded: () => assert.fail(), failed: resolve });
+    residency.load(keyOf(model), 10, waiterOf({ loaded: () => assert.fail(), failed: resolve }));
     failed.push(promise);
   }
   await failed[0];
@@ -187,13 +163,17 @@ test('everyone in line fails once there has been no memory for the wait, and not
 });
 
 test('tenants take turns: one with many cold models does not keep another waiting', async () => {
-  const { lanes, residency } = world({ concurrentLoads: 1 });
+  const { lanes, residency } = world({ workerLoads: 1 });
   const order: string[] = [];
   const want = (tenant: string, model: number): void =>
-    residency.load(keyOf(model, tenant), 1, {
-      loaded: ({ key }) => order.push(key.slice(0, key.indexOf('/1@'))),
-      failed: assert.fail,
-    });
+    residency.load(
+      keyOf(model, tenant),
+      1,
+      waiterOf({
+        loaded: ({ key }) => order.push(key.slice(0, key.indexOf('/1@'))),
+        failed: assert.fail,
+      }),
+    );
   for (let model = 0; model < 30; model++) want('busy', model);
   want('quiet', 0);
   for (let load = 0; load < 3; load++) {
@@ -207,7 +187,7 @@ test('tenants take turns: one with many cold models does not keep another waitin
 test('a model larger than the whole budget is no matter of waiting', async () => {
   const { residency } = world();
   const error = await new Promise<ShoalError>((resolve) => {
-    residency.load(keyOf(1), 101, { loaded: () => assert.fail(), failed: resolve });
+    residency.load(keyOf(1), 101, waiterOf({ loaded: () => assert.fail(), failed: resolve }));
   });
   assert.equal(error.code, 'UNSUPPORTED_ARTIFACT');
   assert.match(error.message, /needs 101 bytes, the worker's whole budget is 100 bytes/);

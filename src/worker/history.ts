@@ -1,0 +1,74 @@
+import type { EvictionReason } from '../wire/control.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+import type { Copy } from './copy.ts';
+
+/** What is left of a copy that was evicted. Kept small: there may be `historyVersions` of them. */
+export interface Departure {
+  readonly residentBytes: number;
+  readonly loadUs: number;
+  readonly loadedMs: number;
+  readonly lastUsedMs: number;
+  readonly uses: number;
+  readonly leftMs: number;
+  readonly reason: EvictionReason;
+  readonly forKey: ModelKey | undefined;
+  readonly forBytes: number;
+  /** What had been evicted for room before it, in all. */
+  readonly evictedBytesBefore: number;
+  /** What had been evicted for room when it was asked for again, in all; undefined: it hasn't been. */
+  evictedBytesAtReturn: number | undefined;
+}
+
+/** The last departure of each version, as many as may be remembered; the one that is longest ago is forgotten first. */
+export class History {
+  readonly #maxVersions: number;
+  readonly #departures = new Map<ModelKey, Departure>();
+  #evictedBytes = 0;
+
+  constructor(maxVersions: number) {
+    this.#maxVersions = maxVersions;
+  }
+
+  /** Evicted for room so far, in all. */
+  get evictedBytes(): number {
+    return this.#evictedBytes;
+  }
+
+  left(copy: Copy, reason: EvictionReason, displacer: Copy | undefined, leftMs: number): void {
+    const { key, residentBytes, loadUs, loadedMs, lastUsedMs, uses } = copy;
+    this.#departures.delete(key);
+    this.#departures.set(key, {
+      residentBytes,
+      loadUs,
+      loadedMs,
+      lastUsedMs,
+      uses,
+      leftMs,
+      reason,
+      forKey: displacer?.key,
+      forBytes: displacer?.residentBytes ?? 0,
+      evictedBytesBefore: this.#evictedBytes,
+      evictedBytesAtReturn: undefined,
+    });
+    if (displacer !== undefined) this.#evictedBytes += residentBytes;
+    if (this.#departures.size <= this.#maxVersions) return;
+    for (const oldest of this.#departures.keys()) {
+      this.#departures.delete(oldest);
+      return;
+    }
+  }
+
+  /** It is asked for again. */
+  returned(key: ModelKey): void {
+    const departure = this.#departures.get(key);
+    if (departure !== undefined) departure.evictedBytesAtReturn ??= this.#evictedBytes;
+  }
+
+  get(key: ModelKey): Departure | undefined {
+    return this.#departures.get(key);
+  }
+
+  keys(): Iterable<ModelKey> {
+    return this.#departures.keys();
+  }
+}

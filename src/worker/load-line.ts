@@ -1,0 +1,92 @@
+import { FairQueue } from '../core/fair-queue.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+import type { Copy } from './copy.ts';
+
+const AVERAGE_SHARE = 0.1;
+
+export interface LoadLineOptions {
+  /** Loads under way at once. */
+  readonly slots: number;
+  /** So many loads really go on beside each other: the lanes, or the cores for them. */
+  readonly parallelLoads: number;
+  /** Versions that were at work when a worker died: no two of them are loaded beside each other. */
+  readonly suspects: { has(key: ModelKey): boolean };
+}
+
+/**
+ * Cold models in line for a load. Tenants take turns; the head is never passed by, so that a large model isn't
+ * starved by small ones. Only a suspect steps aside while another suspect is being loaded.
+ */
+export class LoadLine {
+  readonly #options: LoadLineOptions;
+  readonly #line = new FairQueue<Copy>();
+  readonly #aside = new Set<Copy>();
+  readonly #suspectsUnderWay = new Set<Copy>();
+  #underWay = 0;
+  /** Between two loads that end while there is work for all lanes: what the line moves by. */
+  #paceMs: number | undefined;
+  #movedMs = 0;
+
+  constructor(options: LoadLineOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#line.size + this.#aside.size;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  push(copy: Copy): void {
+    this.#line.push(copy.tenant, copy);
+  }
+
+  delete(copy: Copy): void {
+    if (!this.#aside.delete(copy)) this.#line.delete(copy.tenant, copy);
+  }
+
+  get hasSlot(): boolean {
+    return this.#underWay < this.#options.slots;
+  }
+
+  /** Whose turn it is; undefined: nobody may begin now. */
+  next(): Copy | undefined {
+    if (!this.hasSlot) return undefined;
+    for (let head = this.#line.peek(); head !== undefined; head = this.#line.peek()) {
+      if (this.#suspectsUnderWay.size === 0 || !this.#options.suspects.has(head.key)) return head;
+      this.#line.shift();
+      this.#aside.add(head);
+    }
+    return undefined;
+  }
+
+  /** Begins the load of what `next` showed. */
+  begin(nowMs: number): void {
+    const copy = this.#line.shift() as Copy;
+    if (this.#options.suspects.has(copy.key)) this.#suspectsUnderWay.add(copy);
+    if (this.#underWay === 0) this.#movedMs = nowMs;
+    this.#underWay++;
+  }
+
+  /** The load has ended, well or badly. */
+  end(copy: Copy, nowMs: number): void {
+    const { parallelLoads } = this.#options;
+    // With fewer loads under way than lanes the line would have moved faster, had there been one.
+    const movedMs = ((nowMs - this.#movedMs) * Math.min(this.#underWay, parallelLoads)) / parallelLoads;
+    this.#paceMs =
+      this.#paceMs === undefined ? movedMs : this.#paceMs + AVERAGE_SHARE * (movedMs - this.#paceMs);
+    this.#movedMs = nowMs;
+    this.#underWay--;
+    if (!this.#suspectsUnderWay.delete(copy)) return;
+    for (const waiting of this.#aside) this.push(waiting);
+    this.#aside.clear();
+  }
+
+  /** How long a model of the tenant that joined now would wait until a lane loads it; 0 while no load was seen. */
+  waitMs(tenant: string): number {
+    const ahead = this.#underWay + this.#line.ahead(tenant) - (this.#options.parallelLoads - 1);
+    return Math.max(0, ahead) * (this.#paceMs ?? 0);
+  }
+}

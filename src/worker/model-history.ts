@@ -1,0 +1,67 @@
+import type { ModelHistory } from '../wire/control.ts';
+import type { ModelKey } from '../wire/model-key.ts';
+import { adviceOn } from './advice.ts';
+import type { Copy } from './copy.ts';
+import type { Departure } from './history.ts';
+import type { Residency } from './residency.ts';
+
+/** What a worker knows of one version. Times are of the worker's clock. */
+export interface VersionFacts {
+  readonly key: ModelKey;
+  /** Undefined: it is gone. */
+  readonly copy: Copy | undefined;
+  /** Its last eviction; undefined: none is remembered. */
+  readonly departure: Departure | undefined;
+  readonly pinnedUntilMs: number | undefined;
+  readonly idleTtlMs: number | undefined;
+  /** Evicted for room in this worker so far, in all. */
+  readonly evictedBytes: number;
+  readonly nowMs: number;
+  /** A time of the worker's clock as ISO 8601. */
+  readonly iso: (ms: number) => string;
+}
+
+/** Of every version of `model` (tenant/model) that is here or that the worker remembers. */
+export function historyOf(
+  residency: Residency,
+  model: string,
+  now: Pick<VersionFacts, 'nowMs' | 'idleTtlMs' | 'iso'>,
+): ModelHistory[] {
+  const { history, pins } = residency.residents;
+  const keys = new Set<ModelKey>();
+  for (const known of [residency.keys(), history.keys()])
+    for (const key of known) if (key.startsWith(`${model}/`)) keys.add(key);
+  return [...keys].map((key) =>
+    describeVersion({
+      ...now,
+      key,
+      copy: residency.copy(key),
+      departure: history.get(key),
+      pinnedUntilMs: pins.pinnedUntilMs(key, now.nowMs),
+      evictedBytes: history.evictedBytes,
+    }),
+  );
+}
+
+/** One version's life as it crosses the wire. One of copy and departure is there. */
+function describeVersion(facts: VersionFacts): ModelHistory {
+  const { key, copy, departure, pinnedUntilMs, iso } = facts;
+  const life = copy ?? (departure as Departure);
+  const wasLoaded = copy === undefined || copy.state === 'resident' || copy.state === 'leaving';
+  return {
+    key,
+    state: copy?.state ?? 'gone',
+    residentBytes: life.residentBytes,
+    uses: life.uses,
+    ...(wasLoaded ? { loadMs: life.loadUs / 1_000, loadedAt: iso(life.loadedMs) } : {}),
+    ...(life.uses > 0 ? { lastUsedAt: iso(life.lastUsedMs) } : {}),
+    ...(pinnedUntilMs === undefined ? {} : { pinnedUntil: iso(pinnedUntilMs) }),
+    ...(departure === undefined ? {} : { eviction: evictionOf(departure, iso) }),
+    advice: adviceOn(facts),
+  };
+}
+
+function evictionOf(departure: Departure, iso: VersionFacts['iso']): NonNullable<ModelHistory['eviction']> {
+  const { leftMs, reason, forKey, forBytes } = departure;
+  return { at: iso(leftMs), reason, ...(forKey === undefined ? {} : { for: forKey, forBytes }) };
+}

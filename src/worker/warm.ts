@@ -1,0 +1,58 @@
+import { ShoalError } from '../core/errors.ts';
+import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
+import type { Lease, Waiter } from './lease.ts';
+import type { Residency } from './residency.ts';
+
+/** Loads a version that no request has asked for yet, and pins it when that is wanted. Rejects with a ShoalError. */
+export async function warm(
+  residency: Residency,
+  request: WarmRequest,
+  limits: { readonly warmMs: number },
+  clock: () => number,
+): Promise<WarmAnswer> {
+  const { key, residentBytes, ifSpare, pinMs } = request;
+  const { pins } = residency.residents;
+  if (ifSpare === true && !residency.isResident(key) && !residency.hasSpare(residentBytes))
+    return { loaded: false };
+  const pin = (): void => {
+    if (pinMs !== undefined) pins.pin(key, residentBytes, clock() + pinMs, clock());
+  };
+  // Before the load too: what is loaded in vain may have cost others their place.
+  pin();
+  try {
+    const lease = residency.lease(key, true) ?? (await load(residency, request, limits.warmMs, clock));
+    pin();
+    residency.release(lease);
+  } catch (error) {
+    pins.unpin(key);
+    throw error;
+  }
+  return { loaded: true };
+}
+
+function load(
+  residency: Residency,
+  { key, residentBytes }: WarmRequest,
+  warmMs: number,
+  clock: () => number,
+): Promise<Lease> {
+  return new Promise((resolve, reject) => {
+    const waiter: Waiter = {
+      expiresAtMs: clock() + warmMs,
+      background: true,
+      loaded: (lease) => {
+        clearTimeout(timer);
+        resolve(lease);
+      },
+      failed: (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    };
+    const timer = setTimeout(() => {
+      residency.abandon(key, waiter);
+      reject(new ShoalError('OVERLOADED', `the model was not loaded within ${warmMs} ms (limit warmMs)`));
+    }, warmMs);
+    residency.load(key, residentBytes, waiter);
+  });
+}
