@@ -1,4 +1,4 @@
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { ModelKey } from './model-key.ts';
 
 /**
@@ -8,9 +8,10 @@ import type { ModelKey } from './model-key.ts';
  */
 const SLOT_BYTES = 512;
 const HEAD_BYTES = 16;
+/** The longest key: tenant 63, model 128, version 64, digest 71, with their three separators 329. */
 const MAX_KEY_BYTES = SLOT_BYTES - HEAD_BYTES;
 
-/** Slot 0 is the process's own; lane n has slot n + 1. */
+/** Slot 0 is the process's own; lane n has slot n + 1. What a process says of its own end: */
 export type SelfKillCause = 'hang' | 'memory' | 'bug';
 const CAUSES: readonly (SelfKillCause | undefined)[] = [undefined, 'hang', 'memory', 'bug'];
 
@@ -32,48 +33,64 @@ export interface CrashReport {
   readonly entries: readonly JournalEntry[];
 }
 
-/** Writes one slot of a journal. Slot: u8 phase or cause | u8 has run | u16 key bytes | 16 key. */
+/** Writes one lane's slot: u8 phase | u8 has run | u16 key bytes | 16 key. Slot 0 begins with u8 cause. */
 export class JournalSlot {
   readonly #fd: number;
   readonly #at: number;
   readonly #bytes = Buffer.alloc(SLOT_BYTES);
+  #key: ModelKey | undefined;
 
-  constructor(fd: number, slot: number) {
+  constructor(fd: number, lane: number) {
     this.#fd = fd;
-    this.#at = slot * SLOT_BYTES;
+    this.#at = (lane + 1) * SLOT_BYTES;
   }
 
+  /** Writes nothing when the slot says so already. */
   begin(phase: LanePhase, key: ModelKey, hasRun: boolean): void {
+    const phaseByte = PHASES.indexOf(phase);
+    const hasRunByte = hasRun ? 1 : 0;
+    if (key === this.#key && this.#bytes[0] === phaseByte && this.#bytes[1] === hasRunByte) return;
     const length = this.#bytes.write(key, HEAD_BYTES, MAX_KEY_BYTES, 'latin1');
-    this.#bytes[0] = PHASES.indexOf(phase);
-    this.#bytes[1] = hasRun ? 1 : 0;
+    this.#bytes[0] = phaseByte;
+    this.#bytes[1] = hasRunByte;
     this.#bytes.writeUInt16LE(length, 2);
+    this.#key = key;
     writeSync(this.#fd, this.#bytes, 0, HEAD_BYTES + length, this.#at);
   }
 
   idle(): void {
+    this.#key = undefined;
     this.#bytes[0] = 0;
     writeSync(this.#fd, this.#bytes, 0, 1, this.#at);
   }
+}
 
-  /** For slot 0. */
-  selfKill(cause: SelfKillCause): void {
-    this.#bytes[0] = CAUSES.indexOf(cause);
-    writeSync(this.#fd, this.#bytes, 0, 1, this.#at);
+/** The journal as its process sees it: made before its lanes start, ended with a cause or cleared. */
+export class CrashJournal {
+  /** For the slots of the lanes: descriptors are the whole process's. */
+  readonly fd: number;
+  readonly #bytes: number;
+
+  /** Makes the file anew, in its full size: a disk that fills up later doesn't stop the lanes. */
+  constructor(file: string, lanes: number) {
+    this.fd = openSync(file, 'w', 0o600);
+    this.#bytes = (lanes + 1) * SLOT_BYTES;
+    this.clear();
   }
-}
 
-export function processSlot(fd: number): JournalSlot {
-  return new JournalSlot(fd, 0);
-}
+  /** Why the process ends itself; what its lanes are at stays in the journal. */
+  selfKill(cause: SelfKillCause): void {
+    writeSync(this.fd, Uint8Array.of(CAUSES.indexOf(cause)), 0, 1, 0);
+  }
 
-export function laneSlot(fd: number, lane: number): JournalSlot {
-  return new JournalSlot(fd, lane + 1);
-}
+  /** Nothing was at work: the process ends in good order, or with its parent. */
+  clear(): void {
+    writeSync(this.fd, new Uint8Array(this.#bytes), 0, this.#bytes, 0);
+  }
 
-/** A descriptor for writing; an earlier process's journal is emptied. */
-export function openJournal(file: string): number {
-  return openSync(file, 'w', 0o600);
+  close(): void {
+    closeSync(this.fd);
+  }
 }
 
 /** What a process that is gone left behind. A file that is missing, short or cut says nothing of what is missing. */
@@ -88,8 +105,10 @@ export function readJournal(file: string): CrashReport {
   const entries: JournalEntry[] = [];
   for (let at = SLOT_BYTES; at + HEAD_BYTES <= bytes.length; at += SLOT_BYTES) {
     const phase = PHASES[bytes[at] as number];
-    const keyEnd = at + HEAD_BYTES + bytes.readUInt16LE(at + 2);
-    if (phase === undefined || keyEnd > bytes.length) continue;
+    const keyLength = bytes.readUInt16LE(at + 2);
+    const keyEnd = at + HEAD_BYTES + keyLength;
+    if (phase === undefined || keyLength === 0 || keyLength > MAX_KEY_BYTES || keyEnd > bytes.length)
+      continue;
     const key = bytes.toString('latin1', at + HEAD_BYTES, keyEnd);
     entries.push({ lane: at / SLOT_BYTES - 1, phase, key, hasRun: bytes[at + 1] === 1 });
   }

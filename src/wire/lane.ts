@@ -1,4 +1,14 @@
 import { type ErrorCode, isErrorCode, ShoalError } from '../core/errors.ts';
+import type { ModelKey } from './model-key.ts';
+
+/** What a lane thread is started with. */
+export interface LaneThreadData {
+  /** Its slot in the crash journal. */
+  readonly lane: number;
+  readonly journalFd: number;
+  /** Shared, one number: which of the message is under way, counted through its runs and then its loads. */
+  readonly progress: Int32Array<SharedArrayBuffer>;
+}
 
 /**
  * A worker's main thread <-> a lane thread. One message for all that waits for a lane, one answer for all of it.
@@ -19,6 +29,8 @@ export interface LaneTask {
 
 export interface LaneLoad {
   readonly handle: number;
+  /** What the crash journal names it by, loading and running. */
+  readonly key: ModelKey;
   /** The prepared artifact; transferred. */
   readonly artifact: Uint8Array<ArrayBuffer>;
 }
@@ -39,7 +51,7 @@ export const OUTCOME_FIELDS = 4;
 
 export type LaneLoaded =
   | { readonly ok: true; readonly loadUs: number }
-  | { readonly ok: false; readonly failure: LaneFailure };
+  | { readonly ok: false; readonly failure: LaneFailure; readonly loadUs: number };
 
 /** An error as it crosses threads, where its class and code would be lost. */
 export interface LaneFailure {

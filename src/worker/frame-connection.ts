@@ -9,6 +9,7 @@ import {
 } from '../wire/frames.ts';
 import type { Host } from './host.ts';
 import type { Job } from './job.ts';
+import type { HeldModels } from './lane/held.ts';
 
 /** While more than this waits to be read by the peer, no more requests are read from it. */
 const PAUSE_BYTES = 1024 * 1024;
@@ -22,6 +23,7 @@ export interface FrameConnectionOptions {
   /** What came with the upgrade request already. */
   readonly head: Buffer;
   readonly host: Host;
+  readonly held: HeldModels;
   readonly maxFrameBytes: number;
   /** Why the connection ended, when that was an error. */
   readonly onError: (error: Error) => void;
@@ -31,15 +33,18 @@ export interface FrameConnectionOptions {
 export class FrameConnection {
   readonly #socket: Duplex;
   readonly #host: Host;
+  readonly #held: HeldModels;
   readonly #reader: FrameReader;
   readonly #onError: (error: Error) => void;
   readonly #jobs = new Map<number, Job>();
   #outgoing: Uint8Array[] = [];
   #flushScheduled = false;
+  readonly #tellHeld = (frame: Buffer): void => this.#send(frame);
 
   constructor(options: FrameConnectionOptions) {
     this.#socket = options.socket;
     this.#host = options.host;
+    this.#held = options.held;
     this.#reader = new FrameReader(options.maxFrameBytes);
     this.#onError = options.onError;
     const { socket } = options;
@@ -49,6 +54,7 @@ export class FrameConnection {
     socket.on('drain', () => socket.resume());
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     if (options.head.length > 0) this.#onData(options.head);
+    this.#held.join(this.#tellHeld);
   }
 
   /** Sends what is still to be sent and closes, whether or not the peer reads it. */
@@ -98,6 +104,7 @@ export class FrameConnection {
   }
 
   #onClose(): void {
+    this.#held.leave(this.#tellHeld);
     for (const job of this.#jobs.values()) this.#host.cancel(job);
     this.#jobs.clear();
     this.#outgoing = [];

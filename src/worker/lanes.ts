@@ -8,18 +8,37 @@ export interface Placed extends LaneModel {
 
 /** What residency needs of the lanes. */
 export interface LanePlacement {
+  /** Lanes, and so loads that can go on beside each other. */
   place(residentBytes: number): Placed;
   unplace(placed: Placed, residentBytes: number): void;
 }
 
-/** All lanes of a worker: one thread each, so that a model's session is always met by its own thread. */
+/** What such a model takes to load (2 ms a MiB or so) is too long for runs of small ones to wait behind. */
+const HEAVY_BYTES = 2 * 1024 * 1024;
+
+export interface LanesOptions extends LaneOptions {
+  /** Lanes for models that load in a moment. */
+  readonly light: number;
+  /** Lanes for the others; 0: those have no lanes of their own. */
+  readonly heavy: number;
+}
+
+/**
+ * All lanes of a worker: one thread each, so that a model's session is always met by its own thread. A load blocks its
+ * thread, so models that take long to load have lanes of their own, and the system shares the cores among the lanes:
+ * a load of 50 ms delays the runs of large models in its lane, and those of small ones hardly at all.
+ */
 export class Lanes implements LanePlacement {
+  readonly #light: readonly Lane[];
+  readonly #heavy: readonly Lane[];
   readonly #lanes: readonly Lane[];
   readonly #residentBytes: Map<Placed['lane'], number>;
   #nextHandle = 1;
 
-  constructor(options: LaneOptions & { count: number }) {
-    this.#lanes = Array.from({ length: options.count }, () => new Lane(options));
+  constructor({ light, heavy, ...options }: LanesOptions) {
+    this.#lanes = Array.from({ length: light + heavy }, (_, lane) => new Lane(lane, options));
+    this.#light = this.#lanes.slice(0, light);
+    this.#heavy = heavy === 0 ? this.#light : this.#lanes.slice(light);
     this.#residentBytes = new Map(this.#lanes.map((lane) => [lane, 0]));
   }
 
@@ -38,13 +57,14 @@ export class Lanes implements LanePlacement {
     return sumUs / this.#lanes.length;
   }
 
-  /** A place for a model about to be loaded: the lane with the fewest bytes, then with the least to do. */
+  /**
+   * A place for a model about to be loaded: of the lanes for its size that nothing holds the one with the fewest
+   * bytes, then with the least to do.
+   */
   place(residentBytes: number): Placed {
-    let best = this.#lanes[0] as Lane;
-    for (const lane of this.#lanes) {
-      const lessBytes = this.#bytesOf(lane) - this.#bytesOf(best);
-      if (lessBytes < 0 || (lessBytes === 0 && lane.delayUs() < best.delayUs())) best = lane;
-    }
+    const lanes = residentBytes < HEAVY_BYTES ? this.#light : this.#heavy;
+    let best = lanes[0] as Lane;
+    for (const lane of lanes) if (this.#isBetter(lane, best)) best = lane;
     this.#residentBytes.set(best, this.#bytesOf(best) + residentBytes);
     return { lane: best, handle: this.#nextHandle++ };
   }
@@ -56,6 +76,12 @@ export class Lanes implements LanePlacement {
 
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  #isBetter(lane: Lane, than: Lane): boolean {
+    if (lane.isHeld !== than.isHeld) return than.isHeld;
+    const lessBytes = this.#bytesOf(lane) - this.#bytesOf(than);
+    return lessBytes < 0 || (lessBytes === 0 && lane.delayUs() < than.delayUs());
   }
 
   #bytesOf(lane: Placed['lane']): number {

@@ -11,11 +11,15 @@ import { FRAME_PATH, FRAME_PROTOCOL, maxFrameBytes } from '../wire/frames.ts';
 import { parseModelKey } from '../wire/model-key.ts';
 import { FrameConnection } from './frame-connection.ts';
 import type { Host } from './host.ts';
+import type { HeldModels } from './lane/held.ts';
 
 const MAX_CONTROL_BODY_BYTES = 64 * 1024;
+/** Pins are renewed by whoever wants them; one that is forgotten about must not last. */
+const MAX_PIN_MS = 24 * 3_600_000;
 
 export interface WorkerServerOptions {
   readonly host: Host;
+  readonly held: HeldModels;
   readonly limits: Limits;
   readonly token: string;
   readonly registry: Registry;
@@ -68,11 +72,12 @@ export class WorkerServer {
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${FRAME_PROTOCOL}\r\n\r\n`,
     );
-    const { host, limits, logger } = this.#options;
+    const { host, held, limits, logger } = this.#options;
     const connection = new FrameConnection({
       socket,
       head,
       host,
+      held,
       maxFrameBytes: maxFrameBytes(limits),
       onError: (error) => logger.warn({ err: error }, 'frame connection dropped'),
     });
@@ -132,15 +137,26 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 function checkWarm(body: unknown): WarmRequest {
-  const { key, residentBytes, ifResident } = (body ?? {}) as Partial<Record<keyof WarmRequest, unknown>>;
+  const { key, residentBytes, ifResident, ifSpare, pinMs } = (body ?? {}) as Partial<
+    Record<keyof WarmRequest, unknown>
+  >;
   if (typeof key !== 'string' || parseModelKey(key) === undefined)
     throw new ShoalError('INVALID_REQUEST', 'key must be tenant/model/version@digest');
   if (typeof residentBytes !== 'number' || !(residentBytes >= 0))
     throw new ShoalError('INVALID_REQUEST', 'residentBytes must be a number from 0');
-  if (ifResident === undefined) return { key, residentBytes };
-  if (typeof ifResident !== 'string')
+  if (ifResident !== undefined && typeof ifResident !== 'string')
     throw new ShoalError('INVALID_REQUEST', 'ifResident must be a model key');
-  return { key, residentBytes, ifResident };
+  if (ifSpare !== undefined && typeof ifSpare !== 'boolean')
+    throw new ShoalError('INVALID_REQUEST', 'ifSpare must be true or false');
+  if (pinMs !== undefined && !(typeof pinMs === 'number' && pinMs > 0 && pinMs <= MAX_PIN_MS))
+    throw new ShoalError('INVALID_REQUEST', `pinMs must be a number above 0, at most ${MAX_PIN_MS}`);
+  return {
+    key,
+    residentBytes,
+    ...(ifResident === undefined ? {} : { ifResident }),
+    ...(ifSpare === undefined ? {} : { ifSpare }),
+    ...(pinMs === undefined ? {} : { pinMs }),
+  };
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

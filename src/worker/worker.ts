@@ -1,14 +1,19 @@
 import type { Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
 import type { WorkerState } from '../wire/control.ts';
+import type { CrashJournal, SelfKillCause } from '../wire/crash-journal.ts';
+import type { ModelKey } from '../wire/model-key.ts';
 import type { WorkerProcessConfig } from '../wire/worker-process.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { Host } from './host.ts';
+import { HeldModels } from './lane/held.ts';
+import { Suspects } from './lane/suspects.ts';
 import { Lanes } from './lanes.ts';
 import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { Residency } from './residency.ts';
 import { WorkerServer } from './server.ts';
+import { workerState } from './worker-state.ts';
 
 export interface WorkerOptions {
   readonly config: WorkerProcessConfig;
@@ -16,34 +21,55 @@ export interface WorkerOptions {
   readonly store: ArtifactSource;
   readonly logger: Logger;
   readonly clock: () => number;
-  /** A lane's thread died and its sessions with it: this process should end, to be started anew. */
-  readonly onLost: (error: Error) => void;
+  /** Its slots: `laneThreads(config)`. */
+  readonly journal: CrashJournal;
+  /** A lane's thread died or hangs, its sessions with it: this process should end, to be started anew. */
+  readonly onLost: (error: Error, cause: SelfKillCause) => void;
 }
 
 export interface Worker {
   /** `http://host:port` */
   readonly address: string;
+  /** Other versions are suspects from now on (wire/worker-process.ts). */
+  setSuspects(keys: readonly ModelKey[]): void;
   /** Drains, then closes; false when requests were still running after `limits.drainMs`: lanes are left then. */
   stop(): Promise<boolean>;
 }
 
 /** Puts a worker together and starts it: lanes first, so that whoever is told the address finds it ready. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { config, logger, clock, onLost } = options;
+  const { config, logger, clock, journal, onLost } = options;
   const { limits, budgetBytes } = config;
   const registry = new Registry();
   const metrics = makeWorkerMetrics(registry);
-  const lanes = new Lanes({ count: config.lanes, clock, metrics, limits, onLost });
+  const held = new HeldModels();
+  const suspects = new Suspects(config.suspects);
+  const lanes = new Lanes({
+    ...laneCounts(config),
+    clock,
+    metrics,
+    limits,
+    held,
+    suspects,
+    journalFd: journal.fd,
+    onLost,
+  });
   const artifacts = await artifactSource(options, metrics);
   const residency = new Residency({
     budgetBytes,
-    memoryWaitMs: limits.memoryWaitMs,
-    concurrentLoads: limits.workerLoads,
+    limits,
     lanes,
     artifacts,
     metrics,
     clock,
+    idleTtlMs: config.idleTtlMs,
+    excessBytes: () => 0,
+    suspects,
+    parallelLoads: config.lanes,
+    onEvicted: (key, reason, displacer) => logger.debug({ key, reason, for: displacer }, 'model evicted'),
   });
+  const { sweepMs } = residency.residents;
+  if (sweepMs !== undefined) setInterval(() => residency.sweepIdle(), sweepMs).unref();
   const onBug = (message: string): void =>
     logger.error({ bug: message }, 'a request failed in an unforeseen way');
   const host = new Host({ limits, lanes, residency, metrics, clock, onBug });
@@ -57,25 +83,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       },
     }),
   );
-  const state = (model: string | undefined): WorkerState => ({
-    id: config.id,
-    zone: config.zone,
-    pid: process.pid,
-    lanes: lanes.count,
-    budgetBytes,
-    residentBytes: residency.usedBytes,
-    residentModels: residency.residentModels,
-    queuedRequests: host.requests,
-    queueDelayUs: Math.round(host.queueDelayUs()),
-    rssBytes: process.memoryUsage.rss(),
-    state: host.draining ? 'draining' : 'ready',
-    ...(model === undefined ? {} : { keys: residency.residentKeys(`${model}/`) }),
-  });
-  const server = new WorkerServer({ host, limits, token: config.token, registry, logger, state });
+  const state = (model: string | undefined): WorkerState =>
+    workerState({ config, host, residency, clock }, model);
+  const server = new WorkerServer({ host, held, limits, token: config.token, registry, logger, state });
   await lanes.ready();
   const address = await server.listen(config.host, config.port);
   return {
     address,
+    setSuspects: (keys) => suspects.replace(keys),
     async stop() {
       const drained = await host.drain();
       await server.close();
@@ -84,6 +99,17 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       return drained;
     },
   };
+}
+
+/** Half as many lanes again for the models that load slowly: they wait for each other, and the cores are shared. */
+function laneCounts({ lanes }: WorkerProcessConfig): { light: number; heavy: number } {
+  return { light: lanes, heavy: Math.ceil(lanes / 2) };
+}
+
+/** How many lane threads a worker of this configuration has: each costs about 25 MB. */
+export function laneThreads(config: WorkerProcessConfig): number {
+  const { light, heavy } = laneCounts(config);
+  return light + heavy;
 }
 
 async function artifactSource(options: WorkerOptions, metrics: WorkerMetrics): Promise<ArtifactSource> {

@@ -1,7 +1,7 @@
 import { ELEMENT, floats, int64s, model, node, value } from './onnx-builder.ts';
 
-/** A run that never ends: loops 2^62 times in native code. One input `x`, floats. */
-export function endlessModel(): Uint8Array {
+/** A run that never ends: loops 2^62 times in native code, or so many times as asked for. One input `x`, floats. */
+export function endlessModel(times = 2n ** 62n): Uint8Array {
   const body = {
     name: 'body',
     input: [value('i', ELEMENT.int64, []), value('go', ELEMENT.bool, []), value('v', ELEMENT.float, ['N'])],
@@ -11,7 +11,7 @@ export function endlessModel(): Uint8Array {
   return model({
     input: [value('x', ELEMENT.float, ['N'])],
     output: [value('y', ELEMENT.float, ['N'])],
-    initializer: [int64s('times', [], [2n ** 62n]), floats('one', [1], [1])],
+    initializer: [int64s('times', [], [times]), floats('one', [1], [1])],
     node: [node('Loop', ['times', '', 'x'], ['y'], { body: { graph: body } })],
   });
 }

@@ -4,6 +4,7 @@ import type { NamedTensor } from '../../src/model/signature.ts';
 import { FrameReader } from '../../src/wire/frame-reader.ts';
 import {
   type AnswerFrame,
+  type HeldFrame,
   decodeFrame,
   encodeCancel,
   encodeRequest,
@@ -25,6 +26,9 @@ export interface Ask {
 export class FrameClient {
   readonly socket: Duplex;
   readonly closed: Promise<void>;
+  /** What the worker told of models that hold a lane, in order. */
+  readonly held: HeldFrame[] = [];
+  #onHeld: (() => void) | undefined;
   readonly #client: Client;
   readonly #pending = new Map<number, (answer: AnswerFrame) => void>();
   #nextId = 1;
@@ -39,6 +43,11 @@ export class FrameClient {
     socket.on('data', (chunk: Buffer) =>
       reader.push(chunk, (bytes) => {
         const frame = decodeFrame(bytes);
+        if (frame.type === 'held') {
+          this.held.push(frame);
+          this.#onHeld?.();
+          return;
+        }
         if (frame.type !== 'answer') throw new Error(`a worker sent ${frame.type}`);
         this.#pending.get(frame.id)?.(frame);
         this.#pending.delete(frame.id);
@@ -66,6 +75,12 @@ export class FrameClient {
       encodeRequest({ id, key, timeoutMs, partRows, residentBytes, background }, ask.tensors),
     );
     return { id, answer };
+  }
+
+  /** The held frame number `index`, once it has come. */
+  async heldFrame(index: number): Promise<HeldFrame> {
+    while (this.held.length <= index) await new Promise<void>((resolve) => (this.#onHeld = resolve));
+    return this.held[index] as HeldFrame;
   }
 
   cancel(id: number): void {

@@ -30,8 +30,20 @@ export interface LoadJob {
   readonly key: string;
   readonly handle: number;
   readonly artifact: Uint8Array<ArrayBuffer>;
+  /** Asked when the load would leave for the thread; false: nobody waits for it any more, it is dropped. */
+  readonly isWanted: () => boolean;
   readonly resolve: (loadUs: number) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** What a run or load is taken to last before one was seen. */
+export const UNSEEN_RUN_US = 500;
+export const UNSEEN_LOAD_US = 2_000;
+/** What the newest run or load has of the moving average. */
+export const AVERAGE_SHARE = 0.2;
+
+export function expectedUs(run: LaneRun): number {
+  return run.model.runUs ?? UNSEEN_RUN_US;
 }
 
 export interface ReleaseJob {
@@ -60,7 +72,7 @@ export function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
   }
   return {
     releases: batch.releases.map((job) => job.handle),
-    loads: batch.loads.map(({ handle, artifact }) => ({ handle, artifact })),
+    loads: batch.loads.map(({ handle, key, artifact }) => ({ handle, key, artifact })),
     runs,
     sections,
     maxSectionBytes,

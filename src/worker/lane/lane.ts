@@ -1,30 +1,33 @@
 import { Piscina } from 'piscina';
 import type { Limits } from '../../core/limits.ts';
-import { FairQueue } from '../../core/fair-queue.ts';
+import type { SelfKillCause } from '../../wire/crash-journal.ts';
+import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
 import {
   fromFailure,
   type LaneAnswer,
-  type LaneFailure,
   type LaneTask,
+  type LaneThreadData,
   OUTCOME_FIELDS,
 } from '../../wire/lane.ts';
-import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
+import type { ModelKey } from '../../wire/model-key.ts';
 import type { WorkerMetrics } from '../metrics.ts';
-import { type Batch, type LaneRun, type LoadJob, makeTask, type ReleaseJob } from './batch.ts';
-
-/** A message stops before a run that would make the others in it wait longer. */
-const MAX_BATCH_US = 2_000;
-/** What a run or load is taken to last before one was seen. */
-const UNSEEN_RUN_US = 500;
-const UNSEEN_LOAD_US = 2_000;
-const AVERAGE_SHARE = 0.2;
+import { AVERAGE_SHARE, type Batch, expectedUs, type LaneRun, makeTask, type ReleaseJob } from './batch.ts';
+import { EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
+import type { HeldModels } from './held.ts';
+import { LoadQueue } from './load-queue.ts';
+import { RunQueue } from './run-queue.ts';
+import type { Suspects, SuspectsLane } from './suspects.ts';
 
 export interface LaneOptions {
   readonly clock: () => number;
   readonly metrics: WorkerMetrics;
   readonly limits: Limits;
+  readonly held: HeldModels;
+  readonly suspects: Suspects;
+  /** Of the crash journal; the lane's thread writes its slot. */
+  readonly journalFd: number;
   /** The thread is gone and its sessions with it; called for every message that this fails. */
-  readonly onLost: (error: Error) => void;
+  readonly onLost: (error: Error, cause: SelfKillCause) => void;
 }
 
 /**
@@ -32,44 +35,52 @@ export interface LaneOptions {
  * next message takes of it in turns by tenant. Loads travel alone, between two messages of runs, so that a
  * long load delays no answer that is ready.
  */
-export class Lane {
+export class Lane implements SuspectsLane {
   readonly #pool: Piscina<LaneTask, LaneAnswer>;
-  readonly #clock: () => number;
-  readonly #metrics: WorkerMetrics;
-  readonly #onLost: (error: Error) => void;
-  readonly #limits: LaneOptions['limits'];
+  readonly #options: LaneOptions;
   readonly #maxSectionBytes: number;
   readonly #watchdog: NodeJS.Timeout;
   readonly #overrun: NodeJS.Timeout;
-  /** Keys of the runs that have held the lane for too long. */
-  #heldBy: ReadonlySet<string> | undefined;
-  readonly #runs = new FairQueue<LaneRun>();
-  readonly #background = new FairQueue<LaneRun>();
-  #loads: LoadJob[] = [];
+  /** Which of the message the thread is at: wire/lane.ts. */
+  readonly #progress = new Int32Array(new SharedArrayBuffer(4));
+  readonly #runs: RunQueue;
+  readonly #loads: LoadQueue;
   #releases: ReleaseJob[] = [];
   #turnScheduled = false;
   /** What the thread works on. */
   #sent: Batch | undefined;
+  #sentSuspect = false;
+  /** Whose run or load has held the lane for too long. */
+  #heldBy: ModelKey | undefined;
   #closing = false;
-  #loadsNext = false;
-  #waitingUs = 0;
   #sentUs = 0;
   #sentAtMs = 0;
-  #loadUs = UNSEEN_LOAD_US;
 
-  constructor(options: LaneOptions) {
-    this.#clock = options.clock;
-    this.#metrics = options.metrics;
-    this.#onLost = options.onLost;
-    this.#limits = options.limits;
-    this.#maxSectionBytes = maxFrameBytes(options.limits) - HEAD_BYTES;
-    this.#watchdog = setTimeout(() => this.#checkHang(), this.#limits.laneHangMs);
-    this.#overrun = setTimeout(() => this.#onOverrun(), this.#limits.laneOverrunMs);
+  /** `lane`: its number in the worker, and in the crash journal. */
+  constructor(lane: number, options: LaneOptions) {
+    const { clock, limits, suspects, metrics, journalFd } = options;
+    this.#options = options;
+    this.#maxSectionBytes = maxFrameBytes(limits) - HEAD_BYTES;
+    this.#loads = new LoadQueue(suspects);
+    this.#runs = new RunQueue({
+      clock,
+      suspects,
+      runsPerMessage: limits.runsPerMessage,
+      onExpired(run) {
+        metrics.expired.inc();
+        run.end({ ok: false, failure: EXPIRED, runUs: 0 });
+      },
+    });
+    suspects.join(this);
+    this.#watchdog = setTimeout(() => this.#onHang(), limits.laneHangMs);
+    this.#overrun = setTimeout(() => this.#onOverrun(), limits.laneOverrunMs);
+    const workerData: LaneThreadData = { lane, journalFd, progress: this.#progress };
     this.#pool = new Piscina<LaneTask, LaneAnswer>({
       filename: new URL('./thread.ts', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
       recordTiming: false,
+      workerData,
     });
     this.#pool.on('error', (error: Error) => this.#onLost(error));
   }
@@ -79,36 +90,48 @@ export class Lane {
     await this.#pool.run(makeTask({ releases: [], loads: [], runs: [] }, this.#maxSectionBytes));
   }
 
+  /** A run or load has held it for longer than `laneOverrunMs`. */
+  get isHeld(): boolean {
+    return this.#heldBy !== undefined;
+  }
+
   /** How long something arriving now would wait. What overruns its time is taken to last as long again. */
   delayUs(): number {
-    const sentUs =
-      this.#sent !== undefined ? Math.abs(this.#sentUs - (this.#clock() - this.#sentAtMs) * 1_000) : 0;
-    return this.#waitingUs + sentUs + this.#loads.length * this.#loadUs;
+    const { clock } = this.#options;
+    const sentUs = this.#sent !== undefined ? Math.abs(this.#sentUs - (clock() - this.#sentAtMs) * 1_000) : 0;
+    return this.#runs.waitingUs + sentUs + this.#loads.waitingUs;
   }
 
   run(run: LaneRun): void {
-    if (this.#heldBy !== undefined && !this.#heldBy.has(run.key))
-      queueMicrotask(() => this.#sendElsewhere(run));
-    else if (run.background) this.#background.push(run.tenant, run);
-    else {
-      this.#runs.push(run.tenant, run);
-      this.#waitingUs += expectedUs(run);
-    }
+    if (this.#heldBy !== undefined && this.#heldBy !== run.key)
+      queueMicrotask(() =>
+        run.end({ ok: false, failure: heldFailure(this.#options.limits.laneOverrunMs), runUs: 0 }),
+      );
+    else if (run.background && this.#options.suspects.has(run.key))
+      queueMicrotask(() => run.end({ ok: false, failure: SUSPECT_BACKGROUND, runUs: 0 }));
+    else this.#runs.push(run);
     this.#scheduleTurn();
   }
 
   /** Takes a run back; false when it is with the thread already. `end` is not called then. */
   cancel(run: LaneRun): boolean {
-    if (run.background) return this.#background.delete(run.tenant, run);
-    if (!this.#runs.delete(run.tenant, run)) return false;
-    this.#forget(run);
-    return true;
+    return this.#runs.delete(run);
   }
 
-  /** Resolves to the time that it took. The artifact's buffer is transferred. Rejects with a ShoalError. */
-  load(key: string, handle: number, artifact: Uint8Array<ArrayBuffer>): Promise<number> {
+  /**
+   * Resolves to the time that it took. The artifact's buffer is transferred. Rejects with a ShoalError: OVERLOADED
+   * when `isWanted` says no before it has begun.
+   */
+  load(
+    key: ModelKey,
+    handle: number,
+    artifact: Uint8Array<ArrayBuffer>,
+    isWanted: () => boolean = () => true,
+  ): Promise<number> {
+    if (this.#heldBy !== undefined)
+      return Promise.reject(fromFailure(heldFailure(this.#options.limits.laneOverrunMs)));
     return new Promise((resolve, reject) => {
-      this.#loads.push({ key, handle, artifact, resolve, reject });
+      this.#loads.push({ key, handle, artifact, isWanted, resolve, reject });
       this.#scheduleTurn();
     });
   }
@@ -118,6 +141,15 @@ export class Lane {
       this.#releases.push({ handle, resolve });
       this.#scheduleTurn();
     });
+  }
+
+  onSuspectsChanged(): void {
+    this.#runs.sortAnew();
+    this.#scheduleTurn();
+  }
+
+  onSuspectDone(): void {
+    this.#scheduleTurn();
   }
 
   /** Ends the thread; what still waits or runs is answered as lost. */
@@ -143,12 +175,21 @@ export class Lane {
     if (batch.releases.length + batch.loads.length + batch.runs.length === 0) return;
     // A destroyed pool would start a new thread for it.
     if (this.#closing) return this.#lose(batch, new Error('the lane is closed'));
-    const nowMs = this.#clock();
+    const { clock, suspects } = this.#options;
+    const nowMs = clock();
+    const first = batch.loads[0] ?? batch.runs[0];
     this.#sent = batch;
     this.#sentAtMs = nowMs;
+    this.#sentUs = batch.loads.length * this.#loads.averageUs;
+    this.#sentSuspect = first !== undefined && suspects.has(first.key);
+    if (this.#sentSuspect) suspects.enter();
+    Atomics.store(this.#progress, 0, -1);
     this.#watchdog.refresh();
     this.#overrun.refresh();
-    for (const run of batch.runs) run.begin(nowMs);
+    for (const run of batch.runs) {
+      this.#sentUs += expectedUs(run);
+      run.begin(nowMs);
+    }
     const task = makeTask(batch, this.#maxSectionBytes);
     const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
     this.#pool.run(task, { transferList }).then(
@@ -160,110 +201,70 @@ export class Lane {
   #gather(): Batch {
     const releases = this.#releases;
     this.#releases = [];
+    let load = this.#loads.isDue ? this.#loads.take() : undefined;
+    let runs = load === undefined ? this.#runs.take() : [];
+    if (runs.length > 0) this.#options.metrics.laneBatchRuns.observe(runs.length);
     // Runs that have all expired leave their turn to a load: nothing else would call for it.
-    let runs = this.#loadsNext && this.#loads.length > 0 ? [] : this.#takeRuns();
-    const load = runs.length === 0 ? this.#loads.shift() : undefined;
-    this.#loadsNext = load === undefined;
-    if (runs.length === 0 && load === undefined) runs = this.#takeBackground();
-    if (load !== undefined) this.#sentUs = this.#loadUs;
+    else load ??= this.#loads.take();
+    if (runs.length === 0 && load === undefined) runs = this.#runs.takeBackground();
     return { releases, loads: load === undefined ? [] : [load], runs };
   }
 
-  #takeRuns(): LaneRun[] {
-    const runs: LaneRun[] = [];
-    this.#sentUs = 0;
-    const nowMs = this.#clock();
-    while (runs.length < this.#limits.runsPerMessage) {
-      const next = this.#runs.peek();
-      if (next === undefined) break;
-      const runUs = expectedUs(next);
-      const expired = next.expiresAtMs <= nowMs;
-      if (!expired && runs.length > 0 && this.#sentUs + runUs > MAX_BATCH_US) break;
-      this.#runs.shift();
-      this.#forget(next);
-      if (expired) {
-        this.#expire(next);
-        continue;
-      }
-      runs.push(next);
-      this.#sentUs += runUs;
-    }
-    if (runs.length > 0) this.#metrics.laneBatchRuns.observe(runs.length);
-    return runs;
-  }
-
-  /** One at a time, so that what arrives meanwhile waits for no more than that. */
-  #takeBackground(): LaneRun[] {
-    const nowMs = this.#clock();
-    for (let next = this.#background.shift(); next !== undefined; next = this.#background.shift()) {
-      if (next.expiresAtMs > nowMs) {
-        this.#sentUs = expectedUs(next);
-        return [next];
-      }
-      this.#expire(next);
-    }
-    return [];
-  }
-
-  #expire(run: LaneRun): void {
-    this.#metrics.expired.inc();
-    run.end({ ok: false, failure: EXPIRED, runUs: 0 });
-  }
-
-  /** The estimate of a model moves while its runs wait, so the sum is only near; nothing waiting makes it exact. */
-  #forget(run: LaneRun): void {
-    this.#waitingUs = this.#runs.size === 0 ? 0 : Math.max(0, this.#waitingUs - expectedUs(run));
+  /** What the thread is at now; undefined while it releases. */
+  #underWay(): ModelKey | undefined {
+    const index = Atomics.load(this.#progress, 0);
+    if (this.#sent === undefined || index < 0) return undefined;
+    const { runs, loads } = this.#sent;
+    return (index < runs.length ? runs[index] : loads[index - runs.length])?.key;
   }
 
   /**
-   * Runs `laneOverrunMs` after the last message was sent. A model whose runs take so long makes its own callers wait;
-   * those of other models are better off on the next worker of their shard.
+   * Runs every `laneOverrunMs` while a message is with the thread. A model whose runs take so long makes its own
+   * callers wait; those of other models are better off on the next worker of their shard. Runs of the same message
+   * can't be taken back.
    */
   #onOverrun(): void {
-    if (this.#sent === undefined || this.#sent.runs.length === 0) return;
-    this.#heldBy = new Set(this.#sent.runs.map(({ key }) => key));
-    const waiting = this.#runs.size;
-    for (let index = 0; index < waiting; index++) {
-      const run = this.#runs.shift() as LaneRun;
-      if (this.#heldBy.has(run.key)) this.#runs.push(run.tenant, run);
-      else {
-        this.#forget(run);
-        this.#sendElsewhere(run);
-      }
-    }
+    if (this.#sent === undefined) return;
+    this.#overrun.refresh();
+    const key = this.#underWay();
+    if (key === this.#heldBy) return;
+    this.#letGo();
+    if (key === undefined) return;
+    this.#heldBy = key;
+    this.#options.held.set(key, true);
+    const failure = heldFailure(this.#options.limits.laneOverrunMs);
+    for (const run of this.#runs.takeOthers(key)) run.end({ ok: false, failure, runUs: 0 });
+    for (const job of this.#loads.takeAll()) job.reject(fromFailure(failure));
   }
 
-  #sendElsewhere(run: LaneRun): void {
-    const message = `runs of another model have held the lane for more than ${this.#limits.laneOverrunMs} ms`;
-    run.end({ ok: false, failure: { code: 'OVERLOADED', message }, runUs: 0 });
+  #letGo(): void {
+    if (this.#heldBy === undefined) return;
+    this.#options.held.set(this.#heldBy, false);
+    this.#heldBy = undefined;
   }
 
   /** Runs `laneHangMs` after the last message was sent. A run in native code can't be ended but with its process. */
-  #checkHang(): void {
+  #onHang(): void {
     if (this.#sent === undefined) return;
-    const keys = new Set([...this.#sent.loads, ...this.#sent.runs].map(({ key }) => key));
-    this.#onLost(
-      new Error(
-        `a lane gave no answer for ${this.#limits.laneHangMs} ms (limit laneHangMs); it had ${[...keys].join(', ')}`,
-      ),
-    );
+    const { limits, onLost } = this.#options;
+    const what = `a lane gave no answer for ${limits.laneHangMs} ms (limit laneHangMs)`;
+    onLost(new Error(`${what}; it was at ${this.#underWay() ?? 'a release'}`), 'hang');
   }
 
   #settle(batch: Batch, answer: LaneAnswer): void {
-    this.#sent = undefined;
-    this.#heldBy = undefined;
+    this.#done();
     for (const job of batch.releases) job.resolve();
     for (const [index, job] of batch.loads.entries()) {
       const loaded = answer.loads[index];
-      if (loaded?.ok === true) {
-        this.#loadUs += AVERAGE_SHARE * (loaded.loadUs - this.#loadUs);
-        job.resolve(loaded.loadUs);
-      } else job.reject(fromFailure(loaded?.failure ?? LOST));
+      this.#loads.onLoaded(loaded?.loadUs ?? 0);
+      if (loaded?.ok === true) job.resolve(loaded.loadUs);
+      else job.reject(fromFailure(loaded?.failure ?? LOST));
     }
     let failed = 0;
     for (const [index, run] of batch.runs.entries()) {
       const at = index * OUTCOME_FIELDS;
       const runUs = answer.outcomes[at + 3] ?? 0;
+      this.#loads.onRuns(runUs);
       run.model.runUs =
         run.model.runUs === undefined ? runUs : run.model.runUs + AVERAGE_SHARE * (runUs - run.model.runUs);
       if (answer.outcomes[at] === 1) {
@@ -276,25 +277,24 @@ export class Lane {
 
   #lose(batch: Batch, error: Error): void {
     if (!this.#closing) this.#onLost(error);
+    this.#done();
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));
     for (const job of batch.releases) job.resolve();
-    this.#sent = undefined;
-    this.#heldBy = undefined;
     this.#scheduleTurn();
   }
-}
 
-/** Another worker of the shard, or this one when it is back, can answer. */
-const LOST: LaneFailure = {
-  code: 'SHUTTING_DOWN',
-  message: 'a lane of the worker died; the worker starts anew',
-};
-const EXPIRED: LaneFailure = {
-  code: 'DEADLINE_EXCEEDED',
-  message: 'the deadline passed while the request waited for its lane',
-};
+  /** The thread is free again. */
+  #done(): void {
+    this.#sent = undefined;
+    this.#letGo();
+    if (!this.#sentSuspect) return;
+    this.#sentSuspect = false;
+    this.#options.suspects.leave();
+  }
 
-function expectedUs(run: LaneRun): number {
-  return run.model.runUs ?? UNSEEN_RUN_US;
+  #onLost(error: Error): void {
+    const isMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+    this.#options.onLost(error, isMemory ? 'memory' : 'bug');
+  }
 }

@@ -1,29 +1,51 @@
+import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { ShoalError } from '../../core/errors.ts';
 import type { NamedTensor } from '../../model/signature.ts';
 import type { Executor } from '../../runtime/executor.ts';
 import { loadOnnxSession } from '../../runtime/onnx-session.ts';
+import { JournalSlot } from '../../wire/crash-journal.ts';
 import {
   type LaneAnswer,
   type LaneLoad,
   type LaneLoaded,
   type LaneTask,
+  type LaneThreadData,
   RUN_FIELDS,
   toFailure,
 } from '../../wire/lane.ts';
+import type { ModelKey } from '../../wire/model-key.ts';
 import { readSection } from '../../wire/tensor-section.ts';
 import { Answer } from './answer.ts';
 
+interface LoadedModel {
+  readonly key: ModelKey;
+  readonly executor: Executor;
+  /** It has finished a run in this thread. */
+  hasRun: boolean;
+}
+
+const { lane, journalFd, progress } = workerData as LaneThreadData;
+const journal = new JournalSlot(journalFd, lane);
+
 /** Sessions can't leave the thread that made them: this map is the lane. */
-const executors = new Map<number, Executor>();
+const models = new Map<number, LoadedModel>();
 
 /** piscina's task. Never throws for what a model or a caller did: thrown errors lose their code on the way. */
 export default async function work(task: LaneTask): Promise<LaneAnswer> {
   for (const handle of task.releases) await release(handle);
   const answer = new Answer(task.maxSectionBytes);
-  for (let at = 0; at < task.runs.length; at += RUN_FIELDS) await run(task, at, answer);
+  const runs = task.runs.length / RUN_FIELDS;
+  for (let index = 0; index < runs; index++) {
+    Atomics.store(progress, 0, index);
+    await run(task, index * RUN_FIELDS, answer);
+  }
   const loads: LaneLoaded[] = [];
-  for (const one of task.loads) loads.push(await load(one));
+  for (const one of task.loads) {
+    Atomics.store(progress, 0, runs + loads.length);
+    loads.push(await load(one));
+  }
+  if (runs + loads.length > 0) journal.idle();
   const packed = answer.pack(loads);
   // piscina's way to transfer a part of what a task returns; the caller gets the answer itself.
   return move({ [transferableSymbol]: packed.sections, [valueSymbol]: packed }) as unknown as LaneAnswer;
@@ -35,10 +57,12 @@ async function run(task: LaneTask, at: number, answer: Answer): Promise<void> {
   const partRows = runs[at + 3] as number;
   const startedMs = performance.now();
   try {
-    const executor = executors.get(handle);
-    if (executor === undefined) throw new Error(`lane has no model under handle ${handle}`);
+    const model = models.get(handle);
+    if (model === undefined) throw new Error(`lane has no model under handle ${handle}`);
     const inputs = readInputs(new Uint8Array(task.sections, runs[at + 1], runs[at + 2]));
-    answer.add(await executor.run(inputs, partRows), () => elapsedUs(startedMs));
+    journal.begin('running', model.key, model.hasRun);
+    answer.add(await model.executor.run(inputs, partRows), () => elapsedUs(startedMs));
+    model.hasRun = true;
   } catch (error) {
     answer.fail(toFailure(error), elapsedUs(startedMs));
   }
@@ -53,20 +77,21 @@ function readInputs(section: Uint8Array): NamedTensor[] {
   }
 }
 
-async function load({ handle, artifact }: LaneLoad): Promise<LaneLoaded> {
+async function load({ handle, key, artifact }: LaneLoad): Promise<LaneLoaded> {
   const startedMs = performance.now();
   try {
-    executors.set(handle, await loadOnnxSession(artifact));
+    journal.begin('loading', key, false);
+    models.set(handle, { key, executor: await loadOnnxSession(artifact), hasRun: false });
     return { ok: true, loadUs: elapsedUs(startedMs) };
   } catch (error) {
-    return { ok: false, failure: toFailure(error) };
+    return { ok: false, failure: toFailure(error), loadUs: elapsedUs(startedMs) };
   }
 }
 
 async function release(handle: number): Promise<void> {
-  const executor = executors.get(handle);
-  executors.delete(handle);
-  await executor?.release();
+  const model = models.get(handle);
+  models.delete(handle);
+  await model?.executor.release();
 }
 
 function elapsedUs(startedMs: number): number {

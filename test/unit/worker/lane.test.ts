@@ -1,67 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Registry } from 'prom-client';
-import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
-import type { LaneModel, LaneRun, RunOutcome } from '../../../src/worker/lane/batch.ts';
-import { Lane } from '../../../src/worker/lane/lane.ts';
-import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
-import { sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts';
-import { prepareArtifact } from '../../../src/model/onnx/prepare.ts';
-import { loadArtifact, loadCase, feedsOf } from '../../support/cases.ts';
+import type { LaneModel } from '../../../src/worker/lane/batch.ts';
+import { type LaneBench, startLane } from './lane-bench.ts';
 
-/** A real lane thread; a clock that stands still unless a test moves it. */
-let nowMs = 0;
-const lost: Error[] = [];
-const registry = new Registry();
-let lane: Lane;
+let bench: LaneBench;
 
 before(async () => {
-  lane = new Lane({
-    clock: () => nowMs,
-    limits: DEFAULT_LIMITS,
-    metrics: makeWorkerMetrics(registry),
-    onLost: (error) => lost.push(error),
-  });
-  await lane.ready();
+  bench = await startLane();
 });
 
-after(() => lane.close());
-
-const artifact = (): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(prepareArtifact(loadArtifact('churn-logreg')).bytes);
-const tensors = feedsOf(loadCase('churn-logreg'));
-const section = Buffer.alloc(sectionBytes(tensors));
-writeSection(section, 0, tensors);
-
-interface Asked extends LaneRun {
-  begunMs: number | undefined;
-  readonly outcome: Promise<RunOutcome>;
-}
-
-function ask(tenant: string, model: LaneModel, order: string[] = [], background = false): Asked {
-  const { promise, resolve } = Promise.withResolvers<RunOutcome>();
-  const asked: Asked = {
-    key: tenant,
-    tenant,
-    model,
-    section,
-    partRows: 0,
-    background,
-    expiresAtMs: nowMs + 1_000,
-    begunMs: undefined,
-    outcome: promise,
-    begin(atMs) {
-      asked.begunMs = atMs;
-      order.push(tenant);
-    },
-    end: resolve,
-  };
-  lane.run(asked);
-  return asked;
-}
+after(() => bench.dispose());
 
 async function batches(): Promise<{ count: number; runs: number; upTo64: number }> {
-  const found = (await registry.getSingleMetric('shoal_worker_lane_batch_runs')?.get())?.values ?? [];
+  const found = (await bench.registry.getSingleMetric('shoal_worker_lane_batch_runs')?.get())?.values ?? [];
   const values = found as { metricName?: string; value: number; labels: { le?: number | string } }[];
   const valueOf = (suffix: string): number =>
     values.find((one) => one.metricName?.endsWith(suffix) === true)?.value ?? 0;
@@ -71,11 +22,11 @@ async function batches(): Promise<{ count: number; runs: number; upTo64: number 
 
 test('what arrives together goes as messages of at most 64, tenants taking turns', async () => {
   const model: LaneModel = { handle: 1, runUs: 1 };
-  await lane.load('1', 1, artifact());
+  await bench.lane.load('1', 1, bench.artifact());
   const before = await batches();
   const order: string[] = [];
-  const busy = Array.from({ length: 100 }, () => ask('busy', model, order));
-  const quiet = [ask('quiet', model, order), ask('quiet', model, order)];
+  const busy = Array.from({ length: 100 }, () => bench.ask('busy', model, { order }));
+  const quiet = [bench.ask('quiet', model, { order }), bench.ask('quiet', model, { order })];
   await Promise.all([...busy, ...quiet].map((one) => one.outcome));
   assert.deepEqual(order.slice(0, 4), ['busy', 'quiet', 'busy', 'quiet']);
   const after = await batches();
@@ -85,26 +36,26 @@ test('what arrives together goes as messages of at most 64, tenants taking turns
 });
 
 test('a slow model does not share a message with the others', async () => {
-  await lane.load('2', 2, artifact());
-  await lane.load('3', 3, artifact());
+  await bench.lane.load('2', 2, bench.artifact());
+  await bench.lane.load('3', 3, bench.artifact());
   const before = await batches();
-  const fast = ask('a', { handle: 2, runUs: 1 });
-  const slow = ask('b', { handle: 3, runUs: 50_000 });
-  assert.ok(lane.delayUs() >= 50_000);
-  const fastToo = ask('a', { handle: 2, runUs: 1 });
+  const fast = bench.ask('a', { handle: 2, runUs: 1 });
+  const slow = bench.ask('b', { handle: 3, runUs: 50_000 });
+  assert.ok(bench.lane.delayUs() >= 50_000);
+  const fastToo = bench.ask('a', { handle: 2, runUs: 1 });
   await Promise.all([fast, slow, fastToo].map((one) => one.outcome));
   assert.equal((await batches()).count - before.count, 3);
-  assert.equal(lane.delayUs(), 0);
+  assert.equal(bench.lane.delayUs(), 0);
 });
 
 test('what expired or was taken back never runs', async () => {
-  await lane.load('4', 4, artifact());
+  await bench.lane.load('4', 4, bench.artifact());
   const model: LaneModel = { handle: 4, runUs: 1 };
-  const expired = ask('a', model);
-  const cancelled = ask('a', model);
-  assert.equal(lane.cancel(cancelled), true);
-  assert.equal(lane.cancel(cancelled), false);
-  nowMs += 1_000;
+  const expired = bench.ask('a', model);
+  const cancelled = bench.ask('a', model);
+  assert.equal(bench.lane.cancel(cancelled), true);
+  assert.equal(bench.lane.cancel(cancelled), false);
+  bench.nowMs += 1_000;
   const outcome = await expired.outcome;
   assert.ok(!outcome.ok && outcome.failure.code === 'DEADLINE_EXCEEDED');
   assert.equal(expired.begunMs, undefined);
@@ -112,25 +63,28 @@ test('what expired or was taken back never runs', async () => {
 });
 
 test('a load goes on when every run that waits beside it has expired', async () => {
-  await lane.load('7', 7, artifact());
+  await bench.lane.load('7', 7, bench.artifact());
   const model: LaneModel = { handle: 7, runUs: 1 };
-  const expired = ask('a', model);
-  nowMs += 1_000;
-  const loaded = lane.load('8', 8, artifact());
+  const expired = bench.ask('a', model);
+  bench.nowMs += 1_000;
+  const loaded = bench.lane.load('8', 8, bench.artifact());
   assert.ok(!(await expired.outcome).ok);
   assert.ok((await loaded) > 0);
 });
 
 test('background runs wait until nothing else does, and go one a message', async () => {
-  await lane.load('9', 9, artifact());
+  await bench.lane.load('9', 9, bench.artifact());
   const model: LaneModel = { handle: 9, runUs: 1 };
   const order: string[] = [];
   const before = await batches();
-  const shadows = [ask('shadow', model, order, true), ask('shadow', model, order, true)];
-  const cancelled = ask('shadow', model, order, true);
-  assert.equal(lane.delayUs(), 0);
-  const production = Array.from({ length: 100 }, () => ask('a', model, order));
-  assert.equal(lane.cancel(cancelled), true);
+  const shadows = [
+    bench.ask('shadow', model, { order, background: true }),
+    bench.ask('shadow', model, { order, background: true }),
+  ];
+  const cancelled = bench.ask('shadow', model, { order, background: true });
+  assert.equal(bench.lane.delayUs(), 0);
+  const production = Array.from({ length: 100 }, () => bench.ask('a', model, { order }));
+  assert.equal(bench.lane.cancel(cancelled), true);
   await Promise.all([...shadows, ...production].map((one) => one.outcome));
   assert.deepEqual(order.slice(-2), ['shadow', 'shadow']);
   assert.equal(order.length, 102);
@@ -138,29 +92,23 @@ test('background runs wait until nothing else does, and go one a message', async
 });
 
 test('one run that fails leaves the others of its message alone', async () => {
-  await lane.load('5', 5, artifact());
-  const released = ask('a', { handle: 99, runUs: 1 });
-  const good = ask('b', { handle: 5, runUs: 1 });
+  await bench.lane.load('5', 5, bench.artifact());
+  const released = bench.ask('a', { handle: 99, runUs: 1 });
+  const good = bench.ask('b', { handle: 5, runUs: 1 });
   const [failed, fine] = await Promise.all([released.outcome, good.outcome]);
   assert.ok(!failed.ok && failed.failure.code === 'INTERNAL');
   assert.ok(fine.ok);
-  await lane.release(5);
-  const gone = await ask('b', { handle: 5, runUs: 1 }).outcome;
+  await bench.lane.release(5);
+  const gone = await bench.ask('b', { handle: 5, runUs: 1 }).outcome;
   assert.ok(!gone.ok);
-  await assert.rejects(lane.load('6', 6, Uint8Array.of(1, 2, 3)), { code: 'INVALID_ARTIFACT' });
-  assert.deepEqual(lost, []);
+  await assert.rejects(bench.lane.load('6', 6, Uint8Array.of(1, 2, 3)), { code: 'INVALID_ARTIFACT' });
+  assert.deepEqual(bench.lost, []);
 });
 
 test('what waits when the lane is closed is answered as lost, and that is no accident', async () => {
-  const closing = new Lane({
-    clock: () => nowMs,
-    limits: DEFAULT_LIMITS,
-    metrics: makeWorkerMetrics(new Registry()),
-    onLost: (error) => lost.push(error),
-  });
-  await closing.ready();
-  const refused = assert.rejects(closing.load('1', 1, artifact()), { code: 'SHUTTING_DOWN' });
-  await closing.close();
+  const closing = await startLane();
+  const refused = assert.rejects(closing.lane.load('1', 1, closing.artifact()), { code: 'SHUTTING_DOWN' });
+  await closing.dispose();
   await refused;
-  assert.deepEqual(lost, []);
+  assert.deepEqual(closing.lost, []);
 });
