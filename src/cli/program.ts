@@ -2,7 +2,15 @@ import { Command, CommanderError, Option } from 'commander';
 import { ShoalError } from '../core/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import { CliError, EXIT } from './exit.ts';
-import { byteSize, limitSetting, modelName, repeated, versionName, wholeNumber } from './parse.ts';
+import {
+  byteSize,
+  durationMs,
+  limitSetting,
+  modelName,
+  repeated,
+  versionName,
+  wholeNumber,
+} from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 import { addSim } from './sim.ts';
 
@@ -68,6 +76,12 @@ function addUp(program: Command, finish: Finish): void {
         .default(4 * 1024 ** 3, '4GiB'),
     )
     .option('--allow-root <dir>', 'a folder that file:// uris may name; repeatable', repeated, [] as string[])
+    .option(
+      '--idle-ttl <time>',
+      'release models that nobody asked for since, like 30m (default: never)',
+      durationMs,
+    )
+    .option('--prefetch', 'load a version as it becomes stable, where there is memory to spare', false)
     .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
     .option('--log-requests', 'one log line a request', false)
@@ -86,6 +100,9 @@ export interface UpCommandOptions {
   readonly cache?: string;
   readonly cacheBytes: number;
   readonly allowRoot: readonly string[];
+  /** In milliseconds. */
+  readonly idleTtl?: number;
+  readonly prefetch: boolean;
   readonly limit?: Readonly<Record<string, number>>;
   readonly logLevel: LogLevel;
   readonly logRequests: boolean;
@@ -135,7 +152,7 @@ function addLookups(program: Command, finish: Finish): void {
     .addOption(json())
     .addHelpText(
       'after',
-      '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn\n  shoal models lift acme/churn@7',
+      '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn\n  shoal models why acme/churn\n  shoal models lift acme/churn@7',
     )
     .action(async (target: string | undefined, options) =>
       finish(await (await import('./models.ts')).models(target, options)),
@@ -149,6 +166,15 @@ function addLookups(program: Command, finish: Finish): void {
     // Options of both commands are taken by the outer one, wherever they stand.
     .action(async (name: ReturnType<typeof versionName>, _options, command: Command) =>
       finish(await (await import('./lift.ts')).lift(name, command.optsWithGlobals())),
+    );
+  models
+    .command('why')
+    .description('tell when a model was loaded and evicted, and what it would take to stay')
+    .argument('<tenant/model[@version]>', 'which model', modelName)
+    .addOption(server())
+    .addOption(json())
+    .action(async (name: ReturnType<typeof modelName>, _options, command: Command) =>
+      finish(await (await import('./why.ts')).why(name, command.optsWithGlobals())),
     );
   program
     .command('traffic')

@@ -6,6 +6,7 @@ import { parseModelKey } from '../wire/model-key.ts';
 import { findModel } from './predict.ts';
 import type { RouterDeps } from './server.ts';
 import { placementSchema, workersSchema } from './v1-schemas.ts';
+import { versionLives } from './version-lives.ts';
 
 /** How long a worker may take to tell its state before it is shown as unreachable. */
 const STATE_TIMEOUT_MS = 1_000;
@@ -28,9 +29,9 @@ export function v1FleetRoutes(app: FastifyInstance, deps: RouterDeps): void {
         placement.shard.map(async (placed) => {
           const member = members.find(({ id }) => id === placed.worker) as Member;
           const state = await stateOf(deps, member, `${tenant}/${model}`);
-          if (state === undefined) return { ...placed, resident: null, versions: [] };
+          if (state === undefined) return { ...placed, resident: null, versions: [], history: [] };
           const versions = residentVersions(state);
-          return { ...placed, resident: versions.length > 0, versions };
+          return { ...placed, resident: versions.length > 0, versions, history: versionLives(state) };
         }),
       );
       return { ...placement, shard };

@@ -120,6 +120,34 @@ export const workersSchema = {
   },
 };
 
+const Time = Type.String({ format: 'date-time' });
+
+const VersionLife = Type.Object({
+  version: Type.String(),
+  digest: Type.String({ description: 'Of the prepared artifact.' }),
+  state: Type.String({ description: '`waiting`, `loading`, `resident`, `leaving` or `gone`.' }),
+  residentBytes: Type.Number(),
+  uses: Type.Integer({ description: 'Requests since it was loaded.' }),
+  loadMs: Type.Optional(Type.Number()),
+  loadedAt: Type.Optional(Time),
+  lastUsedAt: Type.Optional(Time),
+  pinnedUntil: Type.Optional(Time),
+  eviction: Type.Optional(
+    Type.Object({
+      at: Time,
+      reason: Type.String({
+        description:
+          '`room`: a load needed it; `excess`: so it did, for the process takes more memory than its models are counted for; `idle`: nobody asked for it.',
+      }),
+      for: Type.Optional(
+        Type.String({ description: 'The model that needed the room, when it is of the same tenant.' }),
+      ),
+      forBytes: Type.Optional(Type.Number()),
+    }),
+  ),
+  advice: Type.String({ description: 'What it would take to stay, in words.' }),
+});
+
 export const placementSchema = {
   summary: 'Where a model may run, where it is resident now, and why',
   operationId: 'getPlacement',
@@ -141,6 +169,9 @@ export const placementSchema = {
             description: 'null: the worker did not tell in time.',
           }),
           versions: Type.Array(Type.String(), { description: 'The versions that are resident there.' }),
+          history: Type.Array(VersionLife, {
+            description: 'What happened to its versions there lately, as far as the worker remembers.',
+          }),
         }),
       ),
     }),

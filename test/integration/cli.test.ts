@@ -130,6 +130,24 @@ describe('shoal predict, models, traffic, placement', () => {
     assert.equal(json.shards['acme']?.length, 2);
   });
 
+  it('models why tells where a model was, what happened to it and what would keep it', async () => {
+    assert.equal((await run('predict', 'acme/churn', '-d', '[[12,49.84,1,51,210,0.793,-75,39]]')).code, 0);
+    const told = await run('models', 'why', 'acme/churn');
+    assert.equal(told.code, 0, told.stderr);
+    assert.match(
+      told.stdout,
+      /^worker-\d:\n +version \d: resident; .*; loaded 20.* in \d.* ms; \d+ requests? since/m,
+    );
+    assert.match(told.stdout, /It stays until a load needs its room/);
+    assert.match(told.stdout, /^worker-\d: never loaded there/m);
+    const json = JSON.parse((await run('models', 'why', 'acme/churn', '--json')).stdout) as {
+      shard: { history: { advice: string }[] }[];
+    };
+    assert.ok(json.shard.some(({ history }) => history.some(({ advice }) => advice.startsWith('It stays'))));
+    assert.equal((await run('models', 'why', 'acme/none')).code, 1);
+    assert.equal((await run('models', 'why', 'acme')).code, 2);
+  });
+
   it('help teaches by example, wrong usage exits with 2', async () => {
     for (const command of ['', 'up', 'push', 'predict', 'models', 'traffic', 'placement']) {
       const help = await runShoal([command, '--help'].filter(Boolean));

@@ -22,7 +22,7 @@ export interface AnswerJson {
   readonly error?: { readonly code: string; readonly message: string; readonly retryable: boolean };
   readonly results?: readonly AnswerJson[];
   readonly workers?: readonly { id: string; state: string; zone: string; weight: number }[];
-  readonly shard?: readonly { resident: boolean | null }[];
+  readonly shard?: readonly { resident: boolean | null; history: readonly unknown[] }[];
 }
 
 /** What a test changes while the router runs. */
@@ -31,6 +31,29 @@ export interface Levers {
   point: number;
   onRequest: (frame: RequestFrame, answer: FakeAnswer) => void;
 }
+
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+
+/** Of acme/churn: version 1 is resident; 0 and 00 had to go for a model of another tenant and for one of its own. */
+const CHURN_STATE = {
+  keys: [`acme/churn/1@${DIGEST}`],
+  history: [
+    { key: `acme/churn/1@${DIGEST}`, state: 'resident', residentBytes: 5, uses: 3, advice: 'It stays.' },
+    ...['stranger/secret', 'acme/own'].map((displacer, index) => ({
+      key: `acme/churn/${'0'.repeat(index + 1)}@${DIGEST}`,
+      state: 'gone',
+      residentBytes: 5,
+      uses: 0,
+      eviction: {
+        at: '2030-01-01T00:00:00.000Z',
+        reason: 'room',
+        for: `${displacer}/1@${DIGEST}`,
+        forBytes: 7,
+      },
+      advice: 'More budget.',
+    })),
+  ],
+};
 
 /**
  * A router over one fake worker `w1` that sums rows, with models acme/churn, acme/v1.2.3-x, acme/idle (no
@@ -47,7 +70,7 @@ export async function startRouterHttp(limits: Partial<Limits> = {}) {
         id: 'w1',
         state: 'ready',
         residentModels: 1,
-        ...(url === '/state?model=acme%2Fchurn' ? { keys: [`acme/churn/1@sha256:${'0'.repeat(64)}`] } : {}),
+        ...(url === '/state?model=acme%2Fchurn' ? CHURN_STATE : {}),
       },
     }),
   });

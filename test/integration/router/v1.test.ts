@@ -230,6 +230,7 @@ describe('/v1 of a router', () => {
           reason: 'number 1 of zone a for the tenant, number 1 of its shard for the model',
           resident: true,
           versions: ['1'],
+          history: placement.json.shard?.[0]?.history,
         },
       ],
     });
@@ -238,5 +239,18 @@ describe('/v1 of a router', () => {
       false,
     );
     assert.equal((await call('GET', '/v1/tenants/acme/models/none/placement')).status, 404);
+  });
+
+  it("tells what happened to a model's versions, and no other tenant's names", async () => {
+    const { json } = await call('GET', '/v1/tenants/acme/models/churn/placement');
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const gone = { digest, state: 'gone', residentBytes: 5, uses: 0, advice: 'More budget.' };
+    const eviction = { at: '2030-01-01T00:00:00.000Z', reason: 'room', forBytes: 7 };
+    assert.deepEqual(json.shard?.[0]?.history, [
+      { version: '1', digest, state: 'resident', residentBytes: 5, uses: 3, advice: 'It stays.' },
+      { version: '0', ...gone, eviction },
+      { version: '00', ...gone, eviction: { ...eviction, for: `acme/own/1@${digest}` } },
+    ]);
+    assert.doesNotMatch(JSON.stringify(json), /stranger|secret/);
   });
 });
