@@ -30,6 +30,10 @@ export interface CompositionSettings {
   /** Of each worker. */
   readonly cacheBytes: number;
   readonly allowRoots: readonly string[];
+  /** Versions are loaded as they become stable, where there is memory to spare. */
+  readonly prefetch: boolean;
+  /** A resident model that nobody asked for since is released; absent: only when its room is needed. */
+  readonly idleTtlMs?: number;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
@@ -77,6 +81,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     registry,
     artifacts,
     warm: router.warm,
+    ...(settings.prefetch ? { prefetch: router.prefetch } : {}),
     published: (revision) => router.reached(revision),
     maxResidentBytes: settings.budgetBytes,
     limits,
@@ -114,13 +119,15 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
 }
 
 function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {
-  const { lanes, budgetBytes, limits, logLevel, data, cache, cacheBytes } = settings;
+  const { lanes, budgetBytes, limits, logLevel, data, cache, cacheBytes, idleTtlMs } = settings;
   const place = { zone: 'local', host: '127.0.0.1', port: 0 };
+  const ttl = idleTtlMs === undefined ? {} : { idleTtlMs };
   const artifacts = {
     artifactsDir: data.artifactsDir,
     ...(cache === undefined ? {} : { cacheDir: cache, cacheBytes }),
   };
-  return { ...place, ...artifacts, journalDir: data.journalDir, token, lanes, budgetBytes, limits, logLevel };
+  const { journalDir } = data;
+  return { ...place, ...artifacts, ...ttl, journalDir, token, lanes, budgetBytes, limits, logLevel };
 }
 
 async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {

@@ -26,6 +26,16 @@ export function byteSize(text: string): number {
   return bytes;
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `500ms`, `60s`, `5m`, `1h`. */
+export function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  const ms = match === null ? 0 : Number(match[1]) * (UNIT_MS[match[2] as string] as number);
+  if (ms <= 0) throw new InvalidArgumentError('Expected a time like 500ms, 60s or 5m.');
+  return ms;
+}
+
 /** `--limit name=value`, repeatable. */
 export function limitSetting(text: string, before: Partial<Limits> = {}): Partial<Limits> {
   const [name = '', value = ''] = text.split('=');

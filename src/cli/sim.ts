@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ARRIVALS, type Arrivals } from '../../sim/workload/arrivals.ts';
 import { DEFAULT_MIX, formatMix, type Mix, parseMix } from '../../sim/workload/mix.ts';
-import { wholeNumber } from './parse.ts';
+import { durationMs, wholeNumber } from './parse.ts';
 
 /** What makes a workload; `models` and `load` agree on it when these are the same. */
 export interface WorkloadOptions {
@@ -97,15 +97,6 @@ function decimal(min: number, max: number): (text: string) => number {
     }
     return value;
   };
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-function durationMs(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  const ms = match === null ? 0 : Number(match[1]) * (UNIT_MS[match[2] as string] as number);
-  if (ms <= 0) throw new InvalidArgumentError('Expected a time like 500ms, 60s or 5m.');
-  return ms;
 }
 
 const MODELS_HELP = `

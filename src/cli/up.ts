@@ -22,6 +22,7 @@ export async function up(options: UpCommandOptions): Promise<number> {
     budgetBytes,
     limits: { ...DEFAULT_LIMITS, ...options.limit },
     allowRoots: options.allowRoot,
+    ...(options.idleTtl === undefined ? {} : { idleTtlMs: options.idleTtl }),
     logger,
   };
   const stopped = signals();

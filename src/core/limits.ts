@@ -72,6 +72,12 @@ export const DEFAULT_LIMITS = {
   admissionsRemembered: 10_000,
   /** Artifacts that an admission process has in hand, the one under test included. */
   admissionAheadBytes: 4 * 1024 * 1024,
+  /** How long a worker keeps a model with minCopies once it was told to; it is told three times in that time. */
+  pinMs: 30_000,
+  /** Models with minCopies that a router keeps loaded. */
+  pinnedModels: 1_000,
+  /** Loads ahead of the first request under way at once, of one router. */
+  prefetchLoads: 16,
   /** Warming a version on the copies of the one that it replaces. */
   warmMs: 10_000,
   /** How long the answer to a change waits until the router beside the manager knows the change. */

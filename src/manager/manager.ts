@@ -10,7 +10,7 @@ import { Admissions } from './admissions.ts';
 import { sweepArtifacts } from './artifact-sweep.ts';
 import { Gate } from './gate.ts';
 import { createManagerMetrics } from './metrics.ts';
-import { Registrar } from './register.ts';
+import { type Prefetch, Registrar } from './register.ts';
 import { managerRoutes } from './server.ts';
 import { Strikes } from './strikes.ts';
 import { Versions, type Warm } from './versions.ts';
@@ -19,6 +19,8 @@ export interface ManagerDeps {
   readonly registry: Registry;
   readonly artifacts: ArtifactStore;
   readonly warm: Warm;
+  /** Absent: a version is loaded when it is first asked for. */
+  readonly prefetch?: Prefetch;
   readonly limits: Limits;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;
@@ -51,7 +53,14 @@ export function createManager(deps: ManagerDeps): Manager {
   });
   const versions = new Versions({ registry, warm, logger, metrics });
   const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: deps.maxResidentBytes });
-  const registrar = new Registrar({ registry, admissions, versions, metrics, limits });
+  const registrar = new Registrar({
+    registry,
+    admissions,
+    versions,
+    metrics,
+    limits,
+    prefetch: deps.prefetch,
+  });
   const strikes = new Strikes({ registry, logger, metrics });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
   const bulkGate = new Gate(limits.bulkInFlight, limits.bulkInFlightBytes);

@@ -5,6 +5,7 @@ import type { Limits } from '../core/limits.ts';
 import { quarantineMessage } from '../core/quarantine.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { AdmittedArtifact, Registry, VersionId, VersionLookup } from '../stores/registry/registry.ts';
+import { type ModelKey, modelKey } from '../wire/model-key.ts';
 import type { Admissions } from './admissions.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { configDigest } from './config-digest.ts';
@@ -38,7 +39,12 @@ export interface RegistrarDeps {
   readonly versions: Versions;
   readonly metrics: ManagerMetrics;
   readonly limits: Pick<Limits, 'registryQueueCalls'>;
+  /** Told of versions that were made stable, before anybody asks for them. */
+  readonly prefetch: Prefetch | undefined;
 }
+
+/** Loads a version ahead of its first request where there is memory to spare; nobody waits for it. */
+export type Prefetch = (tenant: string, model: string, key: ModelKey, residentBytes: number) => void;
 
 const LOOKUPS = 256;
 
@@ -102,13 +108,17 @@ export class Registrar {
     stable: string | undefined,
   ): Promise<RegisterResult> {
     const { id, config, activate, signal } = request;
-    const { registry, versions } = this.#deps;
+    const { registry, versions, prefetch } = this.#deps;
     if (activate && stable !== undefined) await versions.warmBeforeActivation(id, artifact, stable);
     if (signal?.aborted === true) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away');
     const [outcome] = await registry.register([{ ...id, artifact, config, activate }]);
     if (outcome === undefined) throw new Error('the registry gave no outcome for a registration');
     if (outcome.status === 'rejected') throw new ShoalError(outcome.code, outcome.message);
     const { status, revision, activated } = outcome;
+    if (activated && prefetch !== undefined) {
+      const key = modelKey({ ...id, digest: artifact.preparedDigest });
+      prefetch(id.tenant, id.model, key, artifact.resources.residentBytes);
+    }
     return { status, artifact, revision, activated };
   }
 }

@@ -67,6 +67,18 @@ export function createRouterMetrics(registry: Registry) {
       help: 'Frame connections to workers that ended without being asked to.',
       registers,
     }),
+    pins: new Counter({
+      name: 'shoal_router_pins_total',
+      help: 'Times that workers were told to keep a model with minCopies, by what became of it: kept, failed.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    prefetches: new Counter({
+      name: 'shoal_router_prefetches_total',
+      help: 'Versions loaded as they became stable, by what became of it: loaded, no_room, failed, dropped.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     shadow: new Counter({
       name: 'shoal_router_shadow_requests_total',
       help: 'Copies of requests for shadow versions, by what became of them.',

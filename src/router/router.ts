@@ -6,7 +6,9 @@ import { RetryBudget } from '../core/retry-budget.ts';
 import type { Members } from '../stores/members/members.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 import { Fleet } from './fleet.ts';
+import { Keeper } from './keeper.ts';
 import { createRouterMetrics, watchRouterGauges } from './metrics.ts';
+import { createPrefetcher, type Prefetch } from './prefetch.ts';
 import { RoutingTable } from './routing-table.ts';
 import { routerRoutes } from './server.ts';
 import { Shadow } from './shadow.ts';
@@ -31,6 +33,7 @@ export interface RouterOptions {
 export interface Router {
   readonly routes: FastifyPluginAsync;
   readonly warm: Warm;
+  readonly prefetch: Prefetch;
   readonly table: RoutingTable;
   readonly fleet: Fleet;
   /** The first snapshot is loaded. */
@@ -64,18 +67,23 @@ export function createRouter(options: RouterOptions): Router {
   };
   const deps = { table, fleet, budget, metrics, shadow, control, limits, logger, now, random, notReady };
   const shardSizeOf = (tenant: string) => table.tenant(tenant)?.shardSize;
+  const keeper = new Keeper({ table, fleet, control, metrics, limits, logger });
   return {
     routes: routerRoutes({ ...deps, productVersion: options.productVersion }),
     warm: createWarmer({ members, control, shardSizeOf, limits, logger }),
+    prefetch: createPrefetcher({ members, control, shardSizeOf, metrics, limits, logger }),
     table,
     fleet,
     ready: follower.ready,
     notReady,
     reached: (revision) => follower.reached(revision),
     async stop() {
+      const keeping = keeper.stop();
       await follower.stop();
       fleet.close();
+      // Ends what the keeper still waits for.
       await control.close();
+      await keeping;
     },
   };
 }

@@ -18,7 +18,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ tenant: fc.constantFrom(...TENANTS), deleted: fc.boolean() }),
 );
 
-/** The log of a history: its n-th change is revision n; and what it leads to, as `tenant/model` -> revision. */
+/** The log of a history: its n-th change is revision n, with n modulo 3 copies to keep; and what it leads to, as `tenant/model` -> revision. */
 function logOf(history: readonly Change[]): { entries: RoutingEntry[]; truth: Map<string, number> } {
   const truth = new Map<string, number>();
   const entries = history.map(({ tenant, model, deleted }, index): RoutingEntry => {
@@ -39,7 +39,7 @@ function logOf(history: readonly Change[]): { entries: RoutingEntry[]; truth: Ma
       tenant,
       model,
       revision,
-      ...(deleted ? {} : { state: routingState(String(revision)) }),
+      ...(deleted ? {} : { state: { ...routingState(String(revision)), minCopies: revision % 3 } }),
     };
   });
   return { entries, truth };
@@ -54,6 +54,14 @@ function contents(table: RoutingTable): Map<string, number> {
     }
   }
   assert.equal(table.modelCount, held.size);
+  const pinned = [...table.pinned()].map((pin) => [`${pin.tenant}/${pin.model}`, pin.minCopies, pin.entry]);
+  const expected = [...held]
+    .filter(([, revision]) => revision % 3 > 0)
+    .map(([name, revision]) => {
+      const [tenant = '', model = ''] = name.split('/');
+      return [name, revision % 3, table.tenant(tenant)?.models.get(model)];
+    });
+  assert.deepEqual(pinned.sort(), expected.sort());
   return held;
 }
 
