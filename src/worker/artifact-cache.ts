@@ -15,7 +15,8 @@ interface CacheEvents {
 
 /**
  * Files on the worker's own disk in front of the artifact store, named by digest and verified on every read.
- * Bounded in bytes: the least recently used go first, an order that survives a restart as the files' mtimes.
+ * Bounded in bytes, what is being written included: the least recently used go first, an order that survives a
+ * restart as the files' mtimes.
  */
 export class ArtifactCache implements ArtifactSource {
   readonly #directory: string;
@@ -24,6 +25,11 @@ export class ArtifactCache implements ArtifactSource {
   readonly #events: CacheEvents;
   /** Least recently used first. */
   readonly #files: Map<Digest, number>;
+  /** The end of the last read or removal under way of a digest. */
+  readonly #turns = new Map<Digest, Promise<void>>();
+  /** The end of the last search for room. */
+  #makingRoom: Promise<unknown> = Promise.resolve();
+  /** Of the files, and of those being written. */
   #bytes = 0;
 
   private constructor(
@@ -61,16 +67,33 @@ export class ArtifactCache implements ArtifactSource {
     found.sort((a, b) => a.usedMs - b.usedMs);
     const files = new Map(found.map(({ digest, bytes }) => [digest, bytes]));
     const cache = new ArtifactCache(directory, maxBytes, source, events, files);
-    await cache.#shrink();
+    await cache.#makeRoom(0);
     return cache;
   }
 
-  async read(digest: Digest): Promise<Buffer | undefined> {
-    const cached = await this.#readFile(digest);
-    if (cached !== undefined) return cached;
-    const bytes = await this.#source.read(digest);
-    if (bytes !== undefined && bytes.byteLength <= this.#maxBytes) await this.#keep(digest, bytes);
-    return bytes;
+  /** Every reader gets a buffer of its own. Those of one digest take turns: it is fetched once for all of them. */
+  read(digest: Digest): Promise<Buffer | undefined> {
+    return this.#inTurn(digest, async () => {
+      const cached = await this.#readFile(digest);
+      if (cached !== undefined) return cached;
+      const bytes = await this.#source.read(digest);
+      if (bytes !== undefined) await this.#keep(digest, bytes);
+      return bytes;
+    });
+  }
+
+  async #inTurn<T>(digest: Digest, action: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(digest) ?? Promise.resolve()).then(action);
+    const turn = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(digest, turn);
+    try {
+      return await done;
+    } finally {
+      if (this.#turns.get(digest) === turn) this.#turns.delete(digest);
+    }
   }
 
   async #readFile(digest: Digest): Promise<Buffer | undefined> {
@@ -80,54 +103,73 @@ export class ArtifactCache implements ArtifactSource {
     try {
       bytes = await readFile(file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') await this.#drop(digest);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') await this.#remove(digest);
       else this.#events.readFailed(digest, error);
       return undefined;
     }
     if (createHash('sha256').update(bytes).digest('hex') !== digest.slice('sha256:'.length)) {
       this.#events.corrupt(digest);
-      await this.#drop(digest);
+      await this.#remove(digest);
       return undefined;
     }
-    this.#touch(digest, bytes.byteLength);
+    this.#list(digest, bytes.byteLength);
     const now = new Date();
-    // Only the order after a restart hangs on it, and another read may be dropping the file just now.
-    await utimes(file, now, now).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') this.#events.writeFailed(digest, error);
-    });
+    // Only the order after a restart hangs on it.
+    await utimes(file, now, now).catch((error: unknown) => this.#events.writeFailed(digest, error));
     return bytes;
   }
 
   async #keep(digest: Digest, bytes: Buffer): Promise<void> {
+    // A file that couldn't be read is replaced.
+    this.#unlist(digest);
+    const makingRoom = this.#makingRoom.then(() => this.#makeRoom(bytes.byteLength));
+    this.#makingRoom = makingRoom;
+    if (!(await makingRoom)) return;
     const part = path.join(this.#directory, `${randomUUID()}.part`);
     try {
       await writeFile(part, bytes);
       await rename(part, this.#path(digest));
-      this.#touch(digest, bytes.byteLength);
-      await this.#shrink();
+      this.#list(digest, bytes.byteLength);
     } catch (error) {
       this.#events.writeFailed(digest, error);
-      await rm(part, { force: true });
+      await rm(part, { force: true }).catch((cause: unknown) => this.#events.writeFailed(digest, cause));
     }
+    this.#bytes -= bytes.byteLength;
   }
 
-  #touch(digest: Digest, bytes: number): void {
-    this.#bytes += bytes - (this.#files.get(digest) ?? 0);
-    this.#files.delete(digest);
-    this.#files.set(digest, bytes);
-  }
-
-  async #shrink(): Promise<void> {
+  /** Takes `bytes` of the bound for a file to be written; false when those in use leave no room for it. */
+  async #makeRoom(bytes: number): Promise<boolean> {
+    if (bytes > this.#maxBytes) return false;
     for (const digest of this.#files.keys()) {
-      if (this.#bytes <= this.#maxBytes) return;
-      await this.#drop(digest);
+      if (this.#bytes + bytes <= this.#maxBytes) break;
+      // What is being read or written just now is no least recently used one.
+      if (!this.#turns.has(digest)) await this.#inTurn(digest, () => this.#remove(digest));
     }
+    if (this.#bytes + bytes > this.#maxBytes) return false;
+    this.#bytes += bytes;
+    return true;
   }
 
-  async #drop(digest: Digest): Promise<void> {
+  /** In the digest's turn. */
+  async #remove(digest: Digest): Promise<void> {
+    try {
+      await rm(this.#path(digest), { force: true });
+    } catch (error) {
+      this.#events.writeFailed(digest, error);
+    }
+    this.#unlist(digest);
+  }
+
+  /** As the one used last. */
+  #list(digest: Digest, bytes: number): void {
+    this.#unlist(digest);
+    this.#files.set(digest, bytes);
+    this.#bytes += bytes;
+  }
+
+  #unlist(digest: Digest): void {
     this.#bytes -= this.#files.get(digest) ?? 0;
     this.#files.delete(digest);
-    await rm(this.#path(digest), { force: true });
   }
 
   #path(digest: Digest): string {

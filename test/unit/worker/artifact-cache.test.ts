@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -21,7 +21,8 @@ async function scene(t: TestContext) {
     read(digest: Digest) {
       const index = digests.indexOf(digest);
       fetched.push(index);
-      return Promise.resolve(artifacts[index]);
+      const bytes = artifacts[index];
+      return Promise.resolve(bytes && Buffer.from(Uint8Array.from(bytes).buffer));
     },
   };
   const events = {
@@ -96,4 +97,73 @@ test('what is absent, deleted, too large or cannot be written is served all the 
   assert.equal(seen.writeFailed, 1);
   assert.equal(seen.corrupt, 0);
   assert.deepEqual(fetched, [-1, 0, 0, 1, 2]);
+});
+
+test('two who read one digest at once fetch it once, and each has a buffer of its own', async (t) => {
+  const { fetched, open } = await scene(t);
+  const cache = await open();
+  for (const _ of ['from the store', 'from the file']) {
+    const [one, two] = await Promise.all([
+      cache.read(digests[0] as Digest),
+      cache.read(digests[0] as Digest),
+    ]);
+    assert.notEqual(one?.buffer, two?.buffer);
+    // As the transfer to a lane does it.
+    structuredClone(one?.buffer, { transfer: [one?.buffer as ArrayBuffer] });
+    assert.deepEqual(two, artifacts[0]);
+  }
+  assert.deepEqual(fetched, [0]);
+});
+
+test('a file that a crash cut short is found out after the restart', async (t) => {
+  const { fetched, seen, open, fileOf } = await scene(t);
+  const first = await open();
+  await first.read(digests[0] as Digest);
+  await truncate(fileOf(0), 37);
+  const second = await open();
+  assert.deepEqual(await second.read(digests[0] as Digest), artifacts[0]);
+  assert.deepEqual(await second.read(digests[0] as Digest), artifacts[0]);
+  assert.equal(seen.corrupt, 1);
+  assert.deepEqual(fetched, [0, 0]);
+});
+
+test('whoever reads while others are evicted reads right, and the bound holds all the time', async (t) => {
+  const { directory, seen, open } = await scene(t);
+  const cache = await open(250);
+  const state = { reading: true };
+  let mostBytes = 0;
+  const watching = (async () => {
+    while (state.reading) {
+      const sizes = await Promise.all(
+        (await readdir(directory)).map((name) =>
+          stat(path.join(directory, name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
+      );
+      mostBytes = Math.max(
+        mostBytes,
+        sizes.reduce((sum, size) => sum + size, 0),
+      );
+    }
+  })();
+  for (let round = 0; round < 60; round++) {
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, reader) => {
+        const index = (round * 3 + reader * reader) % artifacts.length;
+        assert.deepEqual(await cache.read(digests[index] as Digest), artifacts[index]);
+      }),
+    );
+  }
+  state.reading = false;
+  await watching;
+  assert.ok(mostBytes > 100 && mostBytes <= 250, `${mostBytes} bytes in the directory`);
+  assert.deepEqual(seen, { corrupt: 0, readFailed: 0, writeFailed: 0 });
+  // What it takes to be there is there.
+  const left = await readdir(directory);
+  const again = await open(250);
+  assert.deepEqual(await readdir(directory), left);
+  assert.ok(left.length > 0);
+  for (const name of left) assert.equal((await again.read(`sha256:${name}`))?.length, 100);
 });
