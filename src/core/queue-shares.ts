@@ -3,9 +3,19 @@ export interface QueueBounds {
   readonly bytes: number;
 }
 
+/** A line that never was shorter than this, for this long, shows how fast it moves. */
+const LINE_REQUESTS = 8;
+const LINE_MS = 100;
+
 interface Held {
   requests: number;
   bytes: number;
+  /** The fewest requests, and those answered, since `sinceMs`. */
+  fewest: number;
+  answered: number;
+  sinceMs: number;
+  /** 0: not known. */
+  answeredPerMs: number;
 }
 
 /**
@@ -54,15 +64,36 @@ export class QueueShares {
     return own.requests + 1 > freeRequests || own.bytes + bytes > freeBytes ? 'tenant' : undefined;
   }
 
-  add(tenant: string, bytes: number): void {
+  add(tenant: string, bytes: number, nowMs: number): void {
     this.#requests++;
     this.#bytes += bytes;
     const own = this.#byTenant.get(tenant);
-    if (own === undefined) this.#byTenant.set(tenant, { requests: 1, bytes });
-    else {
+    if (own === undefined) {
+      const line = { fewest: 1, answered: 0, sinceMs: nowMs, answeredPerMs: 0 };
+      this.#byTenant.set(tenant, { requests: 1, bytes, ...line });
+    } else {
       own.requests++;
       own.bytes += bytes;
     }
+  }
+
+  /** One of the tenant's, still counted here, was answered. */
+  answered(tenant: string, nowMs: number): void {
+    const own = this.#byTenant.get(tenant);
+    if (own === undefined) return;
+    own.answered++;
+    const elapsedMs = nowMs - own.sinceMs;
+    if (elapsedMs < LINE_MS) return;
+    own.answeredPerMs = own.fewest < LINE_REQUESTS ? 0 : own.answered / elapsedMs;
+    own.fewest = own.requests;
+    own.answered = 0;
+    own.sinceMs = nowMs;
+  }
+
+  /** How long the tenant's next would wait at the pace at which its line has moved lately; 0 when that isn't known. */
+  ownWaitMs(tenant: string): number {
+    const own = this.#byTenant.get(tenant);
+    return own === undefined || own.answeredPerMs === 0 ? 0 : (own.requests + 1) / own.answeredPerMs;
   }
 
   /** What was added before. */
@@ -72,6 +103,8 @@ export class QueueShares {
     this.#requests--;
     this.#bytes -= bytes;
     own.bytes -= bytes;
-    if (--own.requests === 0) this.#byTenant.delete(tenant);
+    own.requests--;
+    if (own.requests === 0) this.#byTenant.delete(tenant);
+    else if (own.requests < own.fewest) own.fewest = own.requests;
   }
 }

@@ -55,6 +55,11 @@ export class Autopsies {
     });
   }
 
+  /** Whether the model was at work in a process that died lately. */
+  tellsOf(key: ModelKey): boolean {
+    return this.#reports.some(({ atWork }) => atWork.includes(key));
+  }
+
   close(): void {
     this.#unwatch();
   }

@@ -47,7 +47,7 @@ interface Tries {
  * Runs one request on one worker of its shard. `orderNow` gives the model's order at the time it is asked; only
  * workers of it are tried, none again that refused. What only waited in a worker that died is tried for as long as
  * its deadline lasts; when its model was at work there, once more in all: a request that kills workers must not walk
- * through its shard.
+ * through its shard. `orderNow` may throw, and so end the tries.
  */
 export async function dispatch(
   deps: DispatchDeps,
@@ -71,7 +71,7 @@ export async function dispatch(
     if (outcome.kind === 'lost') {
       const { connectedAtMs } = outcome;
       tries.deaths.push(deps.fleet.autopsies.wasAtWork({ worker: id, connectedAtMs }, request.key));
-      if (await isSuspect(tries)) throw error;
+      if (await isSuspect(deps, tries)) throw error;
     } else if (reason !== 'not_sent') tries.refusedBy.add(client);
     client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
     if (client === undefined) throw caller.isGone ? callerGone() : error;
@@ -84,9 +84,13 @@ export async function dispatch(
   }
 }
 
-/** Its model was at work in two workers when they died. After the first death the answer doesn't matter yet. */
-async function isSuspect({ deaths, caller }: Tries): Promise<boolean> {
-  if (deaths.length < 2 || caller.isGone) return false;
+/**
+ * Its model was at work in two workers when they died. After the first death the answer doesn't matter yet, unless
+ * the model was at work in an earlier one: it may be in quarantine by the time of the answer.
+ */
+async function isSuspect({ fleet }: DispatchDeps, { deaths, caller, request }: Tries): Promise<boolean> {
+  const mayWait = deaths.length > 1 || fleet.autopsies.tellsOf(request.key);
+  if (!mayWait || caller.isGone) return false;
   const { promise: gone, resolve } = Promise.withResolvers<boolean[]>();
   caller.onGone = () => resolve([]);
   const verdicts = await Promise.race([Promise.all(deaths), gone]);
@@ -147,17 +151,18 @@ async function waitForClient(deps: DispatchDeps, tries: Tries): Promise<WorkerCl
   const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (!mayComeBack(deps, tries) || fleet.homeless.refusal(tenant, bytes) !== undefined) return undefined;
   const untilMs = Math.min(request.deadlineAtMs, now() + limits.workerAwayMs);
-  fleet.homeless.add(tenant, bytes);
-  let client: WorkerClient | undefined;
-  for (;;) {
-    const leftMs = untilMs - now();
-    if (leftMs <= 0 || caller.isGone) break;
-    await fleet.change(leftMs, caller);
-    client = nextClient(deps, tries);
-    if (client !== undefined) break;
+  fleet.homeless.add(tenant, bytes, now());
+  try {
+    for (;;) {
+      const leftMs = untilMs - now();
+      if (leftMs <= 0 || caller.isGone) return undefined;
+      await fleet.change(leftMs, caller);
+      const client = nextClient(deps, tries);
+      if (client !== undefined) return client;
+    }
+  } finally {
+    fleet.homeless.remove(tenant, bytes);
   }
-  fleet.homeless.remove(tenant, bytes);
-  return client;
 }
 
 /** A request that was refused waits only for a worker that has been away for a moment, and not for one that is gone. */

@@ -36,8 +36,6 @@ interface Pending {
 }
 
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
-/** A tenant with fewer requests under way at a worker is never one that crowds it. */
-const CROWD = 16;
 
 /** One worker as a router sees it: what is under way there, and how busy it says it is. */
 export class WorkerClient {
@@ -108,15 +106,10 @@ export class WorkerClient {
     return this.#owed.isSilent(key, nowMs) && this.silentMs(nowMs) <= this.#silenceMs;
   }
 
-  /**
-   * How long the next request of this tenant would wait here by turns with the others, if it has more than its
-   * part of what this router has under way here; else 0.
-   */
-  crowdedMs(tenant: string, nowMs: number): number {
-    const { requests, tenants } = this.#shares;
-    const own = this.#shares.requestsOf(tenant);
-    if (own < CROWD || own * tenants < requests) return 0;
-    return this.queueDelayMs(nowMs) * Math.min(1, ((own + 1) * tenants) / requests);
+  /** Why it would refuse this tenant's next request now, or not have it answered in time; its body isn't known yet. */
+  foreseenRefusal(tenant: string, leftMs: number): Extract<Outcome, { kind: 'full' }> | undefined {
+    const ownMs = this.#shares.ownWaitMs(tenant);
+    return ownMs > leftMs ? { kind: 'full', of: 'tenant', drainMs: ownMs } : this.#refusal(tenant, 0);
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */
@@ -143,7 +136,7 @@ export class WorkerClient {
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#expire(id), timeoutMs);
       this.#pending.set(id, { key, tenant, frame, sentAtMs: nowMs, timer, settle });
-      this.#shares.add(tenant, frame.length);
+      this.#shares.add(tenant, frame.length, nowMs);
       this.#owed.sent(key, nowMs);
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });
       batch.add(frame);
@@ -166,12 +159,14 @@ export class WorkerClient {
     this.#connection.close();
   }
 
-  #refusal(tenant: string, bytes: number): Outcome | undefined {
+  #refusal(tenant: string, bytes: number): Extract<Outcome, { kind: 'full' }> | undefined {
     // Beside what waits for answers: what was given up, and a worker that doesn't read has left in the socket.
     const unsentBytes = this.#socket?.writableLength ?? 0;
     if (unsentBytes === 0) this.#abandonedBytes = 0;
     const of = this.#shares.refusal(tenant, bytes, Math.min(this.#abandonedBytes, unsentBytes));
-    return of === undefined ? undefined : { kind: 'full', of, drainMs: this.queueDelayMs(this.#deps.now()) };
+    if (of === undefined) return undefined;
+    const drainMs = Math.max(this.queueDelayMs(this.#deps.now()), this.#shares.ownWaitMs(tenant));
+    return { kind: 'full', of, drainMs };
   }
 
   #freeId(): number {
@@ -212,7 +207,10 @@ export class WorkerClient {
     const nowMs = this.#deps.now();
     this.#pulse.answered(nowMs, frame.queueDelayUs / 1_000);
     const pending = this.#pending.get(frame.id);
-    if (pending !== undefined) this.#owed.answered(pending.key, nowMs);
+    if (pending !== undefined) {
+      this.#owed.answered(pending.key, nowMs);
+      if (frame.result.ok) this.#shares.answered(pending.tenant, nowMs);
+    }
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
   }

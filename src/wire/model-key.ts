@@ -18,6 +18,11 @@ export function modelKey(parts: ModelKeyParts): ModelKey {
   return `${parts.tenant}/${parts.model}/${parts.version}@${parts.digest}`;
 }
 
+/** Of a key; of another text, whatever stands before its first slash. */
+export function tenantOf(key: ModelKey): string {
+  return key.slice(0, Math.max(0, key.indexOf('/')));
+}
+
 /** Undefined when the text is no key: it came over a wire. */
 export function parseModelKey(key: ModelKey): ModelKeyParts | undefined {
   const at = key.indexOf('@');

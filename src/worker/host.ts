@@ -6,6 +6,7 @@ import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
 import type { Lanes } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Lease, Waiter } from './lease.ts';
+import { QueueLimits } from './queue-limits.ts';
 import type { Residency } from './residency.ts';
 import { warm } from './warm.ts';
 
@@ -29,14 +30,15 @@ export class Host implements JobOwner {
   readonly clock: () => number;
   readonly #options: HostOptions;
   readonly #metrics: WorkerMetrics;
+  readonly #queue: QueueLimits;
   #requests = 0;
-  #bytes = 0;
   #draining = false;
   #onIdle: (() => void) | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.#metrics = options.metrics;
+    this.#queue = new QueueLimits(options.limits, () => this.queueDelayUs());
     this.clock = options.clock;
   }
 
@@ -54,13 +56,16 @@ export class Host implements JobOwner {
     const { limits, residency } = this.#options;
     const job = new Job(this, request, Math.min(request.timeoutMs, limits.deadlineMs), reply);
     this.#requests++;
-    this.#bytes += request.section.byteLength;
-    const refusal = this.#refusal();
-    if (refusal !== undefined) {
-      queueMicrotask(() => job.fail(refusal.code, refusal.message, this.#retryAfterMs()));
-      return job;
-    }
+    const nowMs = this.clock();
+    const refusal = this.#stopping() ?? this.#queue.full(job);
+    if (refusal !== undefined) return this.#refuse(job, refusal);
     const lease = residency.lease(request.key, request.background);
+    const late = lease === undefined ? undefined : this.#queue.late(job, lease, nowMs);
+    if (lease !== undefined && late !== undefined) {
+      this.unlease(lease);
+      return this.#refuse(job, late);
+    }
+    this.#queue.enter(job, nowMs);
     if (lease === undefined && request.background && !residency.hasSpare(request.residentBytes)) {
       const message = 'no memory is spare for background work';
       queueMicrotask(() => job.fail('OVERLOADED', message, this.#retryAfterMs()));
@@ -86,7 +91,7 @@ export class Host implements JobOwner {
     const { limits, residency } = this.#options;
     if (request.ifResident !== undefined && !residency.isResident(request.ifResident))
       return { loaded: false };
-    const refusal = this.#refusal();
+    const refusal = this.#stopping();
     if (refusal !== undefined) throw refusal;
     return warm(residency, request, limits, this.clock);
   }
@@ -113,7 +118,7 @@ export class Host implements JobOwner {
   }
 
   settled(job: Job, result: JobResult): void {
-    this.#leave(job);
+    this.#leave(job, result.ok ? this.clock() : undefined);
     const timings = job.timings();
     if (result.ok) {
       this.#metrics.queueSeconds.observe(timings.queueUs / 1e6);
@@ -122,9 +127,9 @@ export class Host implements JobOwner {
     job.reply(this.#presentable(result), timings);
   }
 
-  #leave(job: Job): void {
+  #leave(job: Job, answeredAtMs?: number): void {
     this.#requests--;
-    this.#bytes -= job.section.byteLength;
+    this.#queue.leave(job, answeredAtMs);
     if (this.#requests === 0 && this.#onIdle !== undefined) this.#onIdle();
   }
 
@@ -134,17 +139,15 @@ export class Host implements JobOwner {
     return { ...result, message: 'internal error in a worker' };
   }
 
-  #refusal(): ShoalError | undefined {
-    const { limits } = this.#options;
-    if (this.#draining) return new ShoalError('SHUTTING_DOWN', 'the worker is stopping');
-    // One request always fits, however large: the body limit has let it in.
-    const fits = this.#bytes <= limits.workerQueueBytes || this.#requests === 1;
-    if (fits && this.#requests <= limits.workerQueueRequests) return undefined;
-    this.#metrics.refused.inc();
-    return new ShoalError(
-      'OVERLOADED',
-      `the worker's queue is full: ${this.#requests} requests of ${limits.workerQueueRequests}, ${this.#bytes} bytes of ${limits.workerQueueBytes}`,
-    );
+  #stopping(): ShoalError | undefined {
+    return this.#draining ? new ShoalError('SHUTTING_DOWN', 'the worker is stopping') : undefined;
+  }
+
+  #refuse(job: Job, { code, message, retryAfterSeconds }: ShoalError): Job {
+    if (code === 'OVERLOADED') this.#metrics.refused.inc();
+    const retryAfterMs = Math.max(MIN_RETRY_AFTER_MS, Math.ceil(retryAfterSeconds * 1_000));
+    queueMicrotask(() => job.fail(code, message, retryAfterMs));
+    return job;
   }
 
   /** When what waits now will have been worked off. */

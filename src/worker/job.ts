@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts';
 import type { AnswerFrame, AnswerTimings, RequestFrame } from '../wire/frames.ts';
+import { tenantOf } from '../wire/model-key.ts';
 import type { LaneModel, LaneRun, RunOutcome } from './lane/batch.ts';
 import type { Lease } from './lease.ts';
 
@@ -19,6 +20,7 @@ export type Reply = (result: JobResult, timings: Omit<AnswerTimings, 'queueDelay
 /** One request in a worker, from arrival to answer: loading (if cold), queued, running, settled. */
 export class Job implements LaneRun {
   readonly key: string;
+  readonly tenant: string;
   readonly section: Uint8Array;
   readonly partRows: number;
   readonly background: boolean;
@@ -34,10 +36,13 @@ export class Job implements LaneRun {
   /** Set while it waits for a load: gives up waiting. */
   stopLoading: (() => void) | undefined;
   cold = false;
+  /** It has a place in the worker's queue. */
+  queued = false;
 
   constructor(owner: JobOwner, request: RequestFrame, timeoutMs: number, reply: Reply) {
     this.#owner = owner;
     this.key = request.key;
+    this.tenant = tenantOf(request.key);
     this.section = request.section;
     this.partRows = request.partRows;
     this.background = request.background;
@@ -52,10 +57,6 @@ export class Job implements LaneRun {
 
   get settled(): boolean {
     return this.#settled;
-  }
-
-  get tenant(): string {
-    return (this.#lease as Lease).tenant;
   }
 
   get model(): LaneModel {

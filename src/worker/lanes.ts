@@ -3,7 +3,7 @@ import { Lane, type LaneOptions } from './lane/lane.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {
-  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release'>;
+  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release' | 'delayUs'>;
 }
 
 /** What residency needs of the lanes. */

@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchKinds } from './kinds.ts';
+import { benchOverload } from './overload.ts';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
 import { benchScale } from './scale.ts';
@@ -9,6 +10,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   predictions: benchPredictions,
   kinds: benchKinds,
   registrations: benchRegistrations,
+  overload: benchOverload,
   scale: benchScale,
 };
 

@@ -95,11 +95,11 @@ export class Lane implements SuspectsLane {
     return this.#heldBy !== undefined;
   }
 
-  /** How long something arriving now would wait. What overruns its time is taken to last as long again. */
-  delayUs(): number {
+  /** How long something arriving now would wait; a run of `tenant`: by turns. What overruns its time is taken to last as long again. */
+  delayUs(tenant?: string): number {
     const { clock } = this.#options;
     const sentUs = this.#sent !== undefined ? Math.abs(this.#sentUs - (clock() - this.#sentAtMs) * 1_000) : 0;
-    return this.#runs.waitingUs + sentUs + this.#loads.waitingUs;
+    return this.#runs.waitingUs(tenant) + sentUs + this.#loads.waitingUs;
   }
 
   run(run: LaneRun): void {

@@ -27,9 +27,11 @@ export class RunQueue {
     this.#options = options;
   }
 
-  /** How long those that wait are taken to run, background apart. */
-  get waitingUs(): number {
-    return this.#waitingUs;
+  /** How long those that wait are taken to run, background apart; with a tenant: those before its next. */
+  waitingUs(tenant?: string): number {
+    const { size } = this.#runs;
+    if (tenant === undefined || size === 0) return this.#waitingUs;
+    return (this.#waitingUs * this.#runs.ahead(tenant)) / size;
   }
 
   push(run: LaneRun): void {

@@ -57,6 +57,7 @@ export class StepLanes implements LanePlacement {
       lane: {
         run: () => undefined,
         cancel: () => false,
+        delayUs: () => 0,
         load: async (_key, loaded, artifact) => {
           this.#artifactOf.set(loaded, Buffer.from(artifact).toString());
           await wait('load', () => this.#loaded.add(loaded));
