@@ -27,7 +27,8 @@ export interface WorkerFleetDeps {
 
 /**
  * Starts the workers of `shoal up`, announces them as members and starts again those that die. Of each death it
- * tells the routers what was at work, the manager whom to blame, and all workers who must not work beside whom.
+ * tells the manager whom to blame, all workers who must not work beside whom, and then the routers what was at work:
+ * what that puts in quarantine isn't tried on another worker.
  */
 export class WorkerFleet {
   readonly #template: WorkerTemplate;
@@ -70,15 +71,22 @@ export class WorkerFleet {
   #onDeath(worker: string, signal: NodeJS.Signals | null, { cause, entries }: CrashReport): void {
     const { members, now } = this.#deps;
     const atWork = entries.map(({ key }) => key);
-    members.died({ worker, atWork });
     const blamed = blame({ signal, cause, atWork: entries });
-    if (blamed.length === 0) return;
+    if (blamed.length === 0) return members.died({ worker, atWork });
     this.#suspects.crashed(atWork, now());
     this.#tellSuspects();
-    for (const one of blamed) {
+    const strikes = blamed.map((one) => {
       const striking = this.#strike(one).finally(() => this.#striking.delete(striking));
       this.#striking.add(striking);
-    }
+      return striking;
+    });
+    // Routers wait for word of a death, but not for long: a registry that is away must not use that up.
+    const patience = Promise.withResolvers<unknown>();
+    const timer = setTimeout(patience.resolve, this.#template.limits.autopsyMs / 2);
+    void Promise.race([Promise.all(strikes), patience.promise]).finally(() => {
+      clearTimeout(timer);
+      members.died({ worker, atWork });
+    });
   }
 
   async #strike(one: Blame): Promise<void> {

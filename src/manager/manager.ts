@@ -61,7 +61,7 @@ export function createManager(deps: ManagerDeps): Manager {
     limits,
     prefetch: deps.prefetch,
   });
-  const strikes = new Strikes({ registry, logger, metrics });
+  const strikes = new Strikes({ registry, published, logger, metrics });
   const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
   const bulkGate = new Gate(limits.bulkInFlight, limits.bulkInFlightBytes);
   const onCommit = (message: unknown): void =>

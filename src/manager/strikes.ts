@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ShoalError } from '../core/errors.ts';
-import type { Registry } from '../stores/registry/registry.ts';
+import type { Registry, StrikeOutcome } from '../stores/registry/registry.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import type { ManagerMetrics } from './metrics.ts';
 
@@ -11,7 +11,9 @@ const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 10_000;
 
 export interface StrikesDeps {
-  readonly registry: Pick<Registry, 'strike'>;
+  readonly registry: Pick<Registry, 'strike' | 'revision'>;
+  /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
+  readonly published: (revision: number) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Pick<ManagerMetrics, 'strikes' | 'strikesLost' | 'quarantines'>;
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -28,24 +30,40 @@ export class Strikes {
     this.#pause = deps.pause ?? pause;
   }
 
-  /** Resolves with whether this put the version in quarantine; never rejects. */
+  /** Resolves with whether this put the version in quarantine, and then as the router knows it; never rejects. */
   async strike(key: ModelKey, reason: string): Promise<boolean> {
+    const { registry, published, logger, metrics } = this.#deps;
+    const outcome = await this.#count(key, reason);
+    if (outcome === undefined) return false;
+    const { strikes, quarantined } = outcome;
+    metrics.strikes.inc();
+    logger.warn(
+      { key, reason, strikes },
+      quarantined ? 'a version is in quarantine now' : 'a version has a strike',
+    );
+    if (!quarantined) return false;
+    metrics.quarantines.inc();
+    try {
+      await published(await registry.revision());
+    } catch (error) {
+      logger.warn({ err: error, key }, 'it is not known yet whether the router knows of a quarantine');
+    }
+    return true;
+  }
+
+  /** Undefined: it could not be counted, and that was said. */
+  async #count(key: ModelKey, reason: string): Promise<StrikeOutcome | undefined> {
     const { logger, metrics } = this.#deps;
     try {
-      const { strikes, quarantined } = await this.#write(key, reason);
-      metrics.strikes.inc();
-      if (quarantined) metrics.quarantines.inc();
-      const what = quarantined ? 'a version is in quarantine now' : 'a version has a strike';
-      logger.warn({ key, reason, strikes }, what);
-      return quarantined;
+      return await this.#write(key, reason);
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'VERSION_NOT_FOUND') {
         logger.info({ key, reason }, 'a version that crashed its worker is gone by now');
-        return false;
+        return undefined;
       }
       metrics.strikesLost.inc();
       logger.error({ err: error, key, reason }, 'a strike could not be written and is lost');
-      return false;
+      return undefined;
     }
   }
 
@@ -54,7 +72,7 @@ export class Strikes {
     this.#stopping.abort();
   }
 
-  async #write(key: ModelKey, reason: string) {
+  async #write(key: ModelKey, reason: string): Promise<StrikeOutcome> {
     const parts = parseModelKey(key);
     if (parts === undefined) throw new Error(`the crash journal has no model's key: ${JSON.stringify(key)}`);
     const { signal } = this.#stopping;

@@ -54,10 +54,13 @@ export interface Prediction {
 /** Which version answers. Throws what `findVersion` throws and, before anything is sent, MODEL_QUARANTINED. */
 export function resolve(deps: Pick<PredictDeps, 'table' | 'random'>, target: Target): Resolved {
   const resolved = findVersion(deps, target);
-  const { tenant, model, version } = resolved;
-  if (version.quarantine === undefined) return resolved;
-  const id = { tenant, model, version: version.version };
-  throw new ShoalError('MODEL_QUARANTINED', quarantineMessage(id, version.quarantine));
+  checkServed(resolved, resolved.version);
+  return resolved;
+}
+
+function checkServed({ tenant, model }: Resolved, { version, quarantine }: ServedVersion): void {
+  if (quarantine === undefined) return;
+  throw new ShoalError('MODEL_QUARANTINED', quarantineMessage({ tenant, model, version }, quarantine));
 }
 
 /**
@@ -98,7 +101,12 @@ export async function predict(
   caller: Caller,
 ): Promise<Prediction> {
   const { tenant, model, version } = resolved;
-  const orderNow = () => orderOf(deps, resolved);
+  let isFirstTry = true;
+  const orderNow = () => {
+    if (!isFirstTry) checkStillServed(deps, resolved);
+    isFirstTry = false;
+    return orderOf(deps, resolved);
+  };
   const sent = {
     key: version.key(tenant, model),
     tenant,
@@ -111,9 +119,19 @@ export async function predict(
   observe(deps, frame);
   // Only once production has its answer, so that it never waits behind its own copy.
   if (resolved.entry.traffic.shadow !== undefined && !resolved.pinned) {
-    deps.shadow.copy(resolved, orderNow(), sent);
+    deps.shadow.copy(resolved, orderOf(deps, resolved), sent);
   }
   return { outputs: readSection(section), worker, timings: frame };
+}
+
+/** What crashed a worker may have got into quarantine for it, and must not crash the next one. */
+function checkStillServed({ table }: PredictDeps, resolved: Resolved): void {
+  const { tenant, model, version } = resolved;
+  const versions = table.tenant(tenant)?.models.get(model)?.versions ?? [];
+  const now = versions.find(
+    (one) => one.preparedDigest === version.preparedDigest && one.version === version.version,
+  );
+  if (now !== undefined) checkServed(resolved, now);
 }
 
 function orderOf(deps: PredictDeps, { tenant, model, owner, entry }: Resolved): readonly Member[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import type { RoutingState } from '../../../src/stores/registry/registry.ts';
 import { sumRows } from '../../support/fake-worker.ts';
@@ -85,5 +86,29 @@ describe('a version in quarantine', () => {
     assert.equal(sent.length, 2);
     assert.ok(sent.every((key) => key.includes('/1@')));
     assert.equal(http.app.router.fleet.inFlight, 0, 'no copy is under way');
+  });
+
+  it('that it got into while a request was under way keeps that request from the next worker', async () => {
+    const { registry, members, router } = http.app;
+    const model = { kind: 'model' as const, tenant: 'acme', model: 'poison' };
+    await router.reached(registry.write({ ...model, state: routingState('1') }));
+    const [version] = routingState('1').versions;
+    assert.ok(version !== undefined);
+    const keys: string[] = [];
+    const die = async (socket: Duplex, key: string): Promise<void> => {
+      keys.push(key);
+      socket.destroy();
+      if (keys.length === 3) {
+        const versions = [{ ...version, quarantine }];
+        await router.reached(registry.write({ ...model, state: { traffic: { stable: '1' }, versions } }));
+      }
+      members.died({ worker: 'w1', atWork: [key] });
+    };
+    http.levers.onRequest = ({ key }, { socket }) => void die(socket, key);
+    const path = '/v1/tenants/acme/models/poison:predict';
+    assert.equal((await http.call('POST', path, ROWS)).json.error?.code, 'NO_WORKER');
+    assert.equal(keys.length, 2, 'it was tried once more');
+    assert.equal((await http.call('POST', path, ROWS)).json.error?.code, 'MODEL_QUARANTINED');
+    assert.equal(keys.length, 3);
   });
 });

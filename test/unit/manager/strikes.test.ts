@@ -14,6 +14,7 @@ function make(answers: (StrikeOutcome | Error)[]) {
   const asked: unknown[] = [];
   const pauses: number[] = [];
   const lines: string[] = [];
+  const published: number[] = [];
   const metrics = createManagerMetrics(new MetricsRegistry());
   const registry = {
     async strike({ tenant, model, version }: VersionId, digest: string, reason: string) {
@@ -23,10 +24,14 @@ function make(answers: (StrikeOutcome | Error)[]) {
       if (answer instanceof Error) throw answer;
       return answer;
     },
+    revision: () => Promise.resolve(17),
   };
   const strikes = new Strikes({
     registry,
     metrics,
+    async published(revision) {
+      published.push(revision);
+    },
     logger: pino({ level: 'info' }, { write: (line: string) => lines.push(line) }),
     async pause(ms, signal) {
       assert.equal(signal.aborted, false);
@@ -35,7 +40,7 @@ function make(answers: (StrikeOutcome | Error)[]) {
   });
   const count = async (name: 'strikes' | 'strikesLost' | 'quarantines') =>
     (await metrics[name].get()).values[0]?.value;
-  return { strikes, asked, pauses, lines, count };
+  return { strikes, asked, pauses, lines, published, count };
 }
 
 const away = () => new ShoalError('STORE_UNAVAILABLE', 'no space left on the device');
@@ -51,6 +56,7 @@ describe('strikes', () => {
     assert.deepEqual(made.asked[0], ['acme', 'churn', '7', DIGEST, 'crashed']);
     assert.equal(await made.count('strikes'), 2);
     assert.equal(await made.count('quarantines'), 1);
+    assert.deepEqual(made.published, [17]);
   });
 
   it('wait for a registry that is away, longer each time', async () => {
