@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { ModelConfig } from '../model/config.ts';
 import {
+  ADMISSION_ENV,
   type AdmissionAnswer,
   type AdmissionCall,
   type AdmissionMessage,
@@ -57,7 +58,7 @@ export class AdmissionChild<T extends Trial> {
     this.#child = fork(program, [String(limits.admissionBytes)], {
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: Object.fromEntries(ENVIRONMENT.flatMap((name) => entryOf(name))),
+      env: { ...Object.fromEntries(ENVIRONMENT.flatMap((name) => entryOf(name))), ...ADMISSION_ENV },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', 'pipe'],
     });
     // The lifeline is only held; an error on it comes with the process's end, which 'close' tells.

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { ShoalError } from '../core/errors.ts';
 import { ModelProtoSchema } from '../model/onnx/onnx_pb.ts';
 import type { AdmissionAnswer, AdmissionCall, AdmissionMessage } from '../wire/admission.ts';
+import { openNativeHeap } from '../runtime/native-heap.ts';
 import { admissionTest } from './admission-test.ts';
 
 /**
@@ -27,6 +28,9 @@ watchdog.on('error', (error) => {
 const waiting: AdmissionCall[] = [];
 let testing = false;
 
+const heap = await openNativeHeap((reason) =>
+  process.stderr.write(`resident bytes are estimated: ${reason}\n`),
+);
 await warmUp();
 process.on('message', (call: AdmissionCall) => {
   waiting.push(call);
@@ -45,7 +49,7 @@ async function test({ artifact, config }: AdmissionCall): Promise<AdmissionAnswe
   ceilingBytes[0] = process.memoryUsage.rss() + maxGrowthBytes;
   let result: AdmissionAnswer['result'];
   try {
-    result = { ok: true, findings: await admissionTest(artifact, config) };
+    result = { ok: true, findings: await admissionTest(artifact, config, heap) };
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;
     result = { ok: false, code: error.code, message: error.message, details: error.details };
@@ -82,7 +86,7 @@ async function warmUp(): Promise<void> {
       output: [{ name: 'y', type }],
     },
   });
-  await admissionTest(toBinary(ModelProtoSchema, identity), {});
+  await admissionTest(toBinary(ModelProtoSchema, identity), {}, heap);
 }
 
 /** When the machine runs out of memory, this process is the one to lose. */

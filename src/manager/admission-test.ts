@@ -10,7 +10,8 @@ import { type ServingSpec, servingSpec } from '../model/serving-spec.ts';
 import type { NamedTensor } from '../model/signature.ts';
 import type { Executor } from '../runtime/executor.ts';
 import { loadOnnxSession } from '../runtime/onnx-session.ts';
-import { estimateResidentBytes, type MeasuredLoad, measureLoad } from '../runtime/resident-memory.ts';
+import type { NativeHeap } from '../runtime/native-heap.ts';
+import { loadMeasured } from '../runtime/resident-memory.ts';
 import type { AdmissionFindings } from '../wire/admission.ts';
 import { sectionBytes } from '../wire/tensor-section.ts';
 import { generatedInputs } from './generated-inputs.ts';
@@ -21,45 +22,40 @@ const SMALL_ARTIFACT_BYTES = 64 * 1024;
 /**
  * All that a version must pass before it is registered: the artifact is read and prepared, fits its config,
  * loads, and runs. The file may crash, hang or bloat whoever calls this: only an admission process does.
- * Throws INVALID_ARTIFACT, UNSUPPORTED_ARTIFACT, INVALID_CONFIG, ADMISSION_FAILED.
+ * `heap`: this process's, to measure what the model takes. Throws INVALID_ARTIFACT, UNSUPPORTED_ARTIFACT,
+ * INVALID_CONFIG, ADMISSION_FAILED.
  */
-export async function admissionTest(artifact: Uint8Array, config: ModelConfig): Promise<AdmissionFindings> {
+export async function admissionTest(
+  artifact: Uint8Array,
+  config: ModelConfig,
+  heap?: NativeHeap,
+): Promise<AdmissionFindings> {
   const prepared = prepareArtifact(artifact);
   const spec = servingSpec(prepared, config);
   const weightBytes = weightBytesOf(prepared.bytes);
-  const loaded = await measureLoad(prepared.bytes, loadOnnxSession, weightBytes);
-  const { executor, loadMs } = loaded;
+  const { executor, loadMs, release } = await loadMeasured(
+    prepared.bytes,
+    loadOnnxSession,
+    weightBytes,
+    heap,
+  );
+  let runMs: number;
   try {
-    const residentBytes = await steadyBytes(loaded, prepared.bytes, weightBytes);
-    const runMs =
+    runMs =
       config.golden === undefined
         ? await tryGenerated(executor, spec)
         : await runGolden(executor, spec, config.golden);
-    return {
-      ...(prepared.bytes === artifact ? {} : { prepared: prepared.bytes }),
-      spec,
-      residentBytes,
-      loadMs,
-      runMs,
-    };
-  } finally {
+  } catch (error) {
     await executor.release();
+    throw error;
   }
-}
-
-/**
- * A resident set grows for other reasons too: what parsing took for a moment, code that was compiled. A figure
- * well above the estimate is taken once more beside the first copy, and the smaller of the two counts.
- */
-async function steadyBytes(
-  { residentBytes }: MeasuredLoad,
-  prepared: Uint8Array,
-  weightBytes: number,
-): Promise<number> {
-  if (residentBytes <= 1.5 * estimateResidentBytes(prepared.byteLength, weightBytes)) return residentBytes;
-  const second = await measureLoad(prepared, loadOnnxSession, weightBytes);
-  await second.executor.release();
-  return Math.min(residentBytes, second.residentBytes);
+  return {
+    ...(prepared.bytes === artifact ? {} : { prepared: prepared.bytes }),
+    spec,
+    residentBytes: await release(),
+    loadMs,
+    runMs,
+  };
 }
 
 async function runGolden(

@@ -45,3 +45,6 @@ export interface AdmissionFindings {
 export const LIFELINE_FD = 4;
 export const VERDICT_FD = 5;
 export const OVER_MEMORY = 'M';
+
+/** glibc keeps no freed chunks for each thread, so that what a release gives back is seen to the last byte. */
+export const ADMISSION_ENV = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0' } as const;

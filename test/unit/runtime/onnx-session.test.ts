@@ -5,7 +5,6 @@ import { ShoalError } from '../../../src/core/errors.ts';
 import type { Datatype, NamedTensor } from '../../../src/model/signature.ts';
 import { ELEMENT_BYTES } from '../../../src/model/signature.ts';
 import { loadOnnxSession } from '../../../src/runtime/onnx-session.ts';
-import { measureLoad, estimateResidentBytes } from '../../../src/runtime/resident-memory.ts';
 import { ELEMENT, int64s, model, node, value } from '../../support/onnx-builder.ts';
 import { loadArtifact } from '../../support/cases.ts';
 import { columnTensor, elementsOf } from '../../support/tensors.ts';
@@ -180,12 +179,4 @@ test('a failed run says what failed, without source locations', async () => {
   );
   const [output] = await executor.run([columnTensor('x', 'INT64', [1, 0])], 0);
   assert.deepEqual(elementsOf(output as NamedTensor), [8n, 7n]);
-});
-
-test('a measured load is never free', async () => {
-  const bytes = loadArtifact('stock-quantile');
-  const measured = await measureLoad(bytes, loadOnnxSession);
-  assert.ok(measured.residentBytes >= estimateResidentBytes(bytes.length, 0));
-  assert.ok(measured.loadMs > 0);
-  await measured.executor.release();
 });
