@@ -70,18 +70,22 @@ export class LoadLine {
     this.#underWay++;
   }
 
-  /** The load has ended, well or badly. */
-  end(copy: Copy, nowMs: number): void {
+  /** The load has ended, well or badly; `wasBegun`: a lane has worked on it. */
+  end(copy: Copy, nowMs: number, wasBegun: boolean): void {
+    if (wasBegun) this.#measure(nowMs);
+    this.#underWay--;
+    if (!this.#suspectsUnderWay.delete(copy)) return;
+    for (const waiting of this.#aside) this.push(waiting);
+    this.#aside.clear();
+  }
+
+  #measure(nowMs: number): void {
     const { parallelLoads } = this.#options;
     // With fewer loads under way than lanes the line would have moved faster, had there been one.
     const movedMs = ((nowMs - this.#movedMs) * Math.min(this.#underWay, parallelLoads)) / parallelLoads;
     this.#paceMs =
       this.#paceMs === undefined ? movedMs : this.#paceMs + AVERAGE_SHARE * (movedMs - this.#paceMs);
     this.#movedMs = nowMs;
-    this.#underWay--;
-    if (!this.#suspectsUnderWay.delete(copy)) return;
-    for (const waiting of this.#aside) this.push(waiting);
-    this.#aside.clear();
   }
 
   /** How long a model of the tenant that joined now would wait until a lane loads it; 0 while no load was seen. */

@@ -55,8 +55,9 @@ export class Residency {
 
   /** A lease at once when the model is resident. What is asked for in the background isn't wanted the more for it. */
   lease(key: ModelKey, background: boolean): Lease | undefined {
-    if (!background) this.residents.use(key);
     const copy = this.#copies.get(key);
+    // The copy's own key is found faster: it is the very string that the order has, not one like it.
+    if (!background) this.residents.use(copy?.key ?? key);
     return copy?.state === 'resident' ? this.residents.lease(copy as ResidentCopy, background) : undefined;
   }
 
@@ -180,10 +181,12 @@ export class Residency {
     copy.state = 'loading';
     this.residents.reserve(copy.residentBytes);
     const placed = await this.#fetchAndLoad(copy).catch(asShoalError);
-    this.#line.end(copy, clock());
+    // A lane refuses what nobody waits for any more, or all while a run holds it.
+    const wasBegun = !(placed instanceof ShoalError && placed.code === 'OVERLOADED');
+    this.#line.end(copy, clock(), wasBegun);
     if (placed instanceof ShoalError) {
       this.residents.reserve(-copy.residentBytes);
-      metrics.loadFailures.inc();
+      if (wasBegun) metrics.loadFailures.inc();
       this.#fail(copy, placed);
     } else this.#arrive(Object.assign(copy, { placed }));
     this.#step();
