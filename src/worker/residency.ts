@@ -126,8 +126,10 @@ export class Residency {
   #checkWait({ state, expectedMs }: Copy, waiter: Waiter): void {
     if (state !== 'waiting' || expectedMs <= waiter.expiresAtMs) return;
     const { clock, metrics } = this.#options;
-    metrics.loadsRefused.inc({ reason: 'line' });
     const nowMs = clock();
+    // Too late already, and not because of the line.
+    if (waiter.expiresAtMs <= nowMs) return;
+    metrics.loadsRefused.inc({ reason: 'line' });
     const waitMs = Math.ceil(expectedMs - nowMs);
     const leftMs = Math.floor(waiter.expiresAtMs - nowMs);
     throw new ShoalError(

@@ -129,6 +129,6 @@ test('state, metrics and warming answer; what they cannot take is refused', asyn
   assert.equal(state.state, 'ready');
   assert.deepEqual(state.keys, [key]);
   const none = (await (await worker.call(`/state?model=${tenant}/${model?.slice(0, -1)}`)).json()) as object;
-  assert.deepEqual({ ...none, rssBytes: 0 }, { ...state, keys: [], rssBytes: 0 });
+  assert.deepEqual({ ...none, rssBytes: 0 }, { ...state, keys: [], history: [], rssBytes: 0 });
   assert.ok((await worker.metric('budget_bytes')) > 0);
 });
