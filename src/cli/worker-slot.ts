@@ -3,7 +3,12 @@ import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { MemoryMembers } from '../stores/members/memory.ts';
 import { type CrashReport, readJournal } from '../wire/crash-journal.ts';
-import type { WorkerCommand, WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
+import {
+  WORKER_ENV,
+  type WorkerCommand,
+  type WorkerMessage,
+  type WorkerProcessConfig,
+} from '../wire/worker-process.ts';
 
 const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
 /** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
@@ -42,7 +47,8 @@ export class WorkerSlot {
     rmSync(journalFile, { force: true });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
-    const child = fork(WORKER_ENTRY, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
+    const env = { ...process.env, ...WORKER_ENV };
+    const child = fork(WORKER_ENTRY, { serialization: 'advanced', env, stdio: ['ignore', 2, 2, 'ipc'] });
     this.#child = child;
     child.on('error', reject);
     child.once('close', (code, signal) => {

@@ -42,6 +42,12 @@ export const DEFAULT_LIMITS = {
   laneHangMs: 30_000,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
+  /** What a worker's process may take beside the budget for models: itself, runs, loads, what the allocator holds. */
+  workerOverheadBytes: 512 * 1024 * 1024,
+  /** What runs may take beyond that while the machine has it; a worker that takes more ends and starts anew. */
+  workerOverrunBytes: 2 * 1024 * 1024 * 1024,
+  /** With less than this left on the machine, a worker beyond budget and overhead ends at once. */
+  machineReserveBytes: 256 * 1024 * 1024,
   /** How long a cold load may wait for memory that leased models hold. */
   memoryWaitMs: 2_000,
   /** The share of a worker's budget that pinned models may take. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
+import { openNativeHeap } from '../runtime/native-heap.ts';
 import type { WorkerState } from '../wire/control.ts';
 import type { CrashJournal, SelfKillCause } from '../wire/crash-journal.ts';
 import type { ModelKey } from '../wire/model-key.ts';
@@ -10,6 +11,7 @@ import { Host } from './host.ts';
 import { HeldModels } from './lane/held.ts';
 import { Suspects } from './lane/suspects.ts';
 import { Lanes } from './lanes.ts';
+import { SYSTEM_READINGS, WorkerMemory } from './memory.ts';
 import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { Residency } from './residency.ts';
 import { WorkerServer } from './server.ts';
@@ -63,13 +65,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     metrics,
     clock,
     idleTtlMs: config.idleTtlMs,
-    excessBytes: () => 0,
+    excessBytes: () => memory.excessBytes(),
     suspects,
     parallelLoads: config.lanes,
     onEvicted: (key, reason, displacer) => logger.debug({ key, reason, for: displacer }, 'model evicted'),
   });
   const { sweepMs } = residency.residents;
   if (sweepMs !== undefined) setInterval(() => residency.sweepIdle(), sweepMs).unref();
+  const memory = await watchMemory(options, registry, () => residency.residents.usedBytes);
   const onBug = (message: string): void =>
     logger.error({ bug: message }, 'a request failed in an unforeseen way');
   const host = new Host({ limits, lanes, residency, metrics, clock, onBug });
@@ -87,18 +90,45 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     workerState({ config, host, residency, clock }, model);
   const server = new WorkerServer({ host, held, limits, token: config.token, registry, logger, state });
   await lanes.ready();
+  memory.start();
   const address = await server.listen(config.host, config.port);
   return {
     address,
     setSuspects: (keys) => suspects.replace(keys),
     async stop() {
       const drained = await host.drain();
+      memory.stop();
       await server.close();
       if (drained) await lanes.close();
       else logger.warn({ requests: host.requests }, 'stopped with requests still running');
       return drained;
     },
   };
+}
+
+async function watchMemory(
+  { config, logger, onLost }: WorkerOptions,
+  registry: Registry,
+  countedBytes: () => number,
+): Promise<WorkerMemory> {
+  const { budgetBytes, limits } = config;
+  const heap = await openNativeHeap((reason) =>
+    logger.info({ reason }, 'memory of evicted models is given back as the allocator likes'),
+  );
+  const onOver = (rssBytes: number): void => {
+    const message = `the process has grown to ${rssBytes} bytes, with a budget of ${budgetBytes} bytes (limits workerOverheadBytes ${limits.workerOverheadBytes}, workerOverrunBytes ${limits.workerOverrunBytes}, machineReserveBytes ${limits.machineReserveBytes})`;
+    onLost(new Error(message), 'memory');
+  };
+  return new WorkerMemory({
+    budgetBytes,
+    limits,
+    countedBytes,
+    heap,
+    readings: SYSTEM_READINGS,
+    registry,
+    onOver,
+    onTrimFailed: (error) => logger.warn({ err: error }, 'free memory was not given back'),
+  });
 }
 
 /** Half as many lanes again for the models that load slowly: they wait for each other, and the cores are shared. */

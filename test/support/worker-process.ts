@@ -8,7 +8,7 @@ import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import { modelKey } from '../../src/wire/model-key.ts';
-import type { WorkerMessage, WorkerProcessConfig } from '../../src/wire/worker-process.ts';
+import { WORKER_ENV, type WorkerMessage, type WorkerProcessConfig } from '../../src/wire/worker-process.ts';
 import { loadArtifact } from './cases.ts';
 
 export const TOKEN = 'test-token';
@@ -67,6 +67,7 @@ export async function startTestWorker(
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
     stdio: ['ignore', log, log, 'ipc'],
     execArgv: [...process.execArgv, ...execArgv],
+    env: { ...process.env, ...WORKER_ENV },
   });
   child.send(config);
   const [message] = (await once(child, 'message')) as [WorkerMessage];

@@ -85,6 +85,9 @@ async function load({ handle, key, artifact }: LaneLoad): Promise<LaneLoaded> {
     return { ok: true, loadUs: elapsedUs(startedMs) };
   } catch (error) {
     return { ok: false, failure: toFailure(error), loadUs: elapsedUs(startedMs) };
+  } finally {
+    // Freed now: this thread's next garbage collection may be many models away.
+    artifact.buffer.transfer(0);
   }
 }
 
