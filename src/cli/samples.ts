@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import type { ShoalClient } from './client.ts';
-import { CliError } from './exit.ts';
 import type { PushItem } from './push/source.ts';
 import { pushItems } from './push/stream.ts';
 import samples from './samples/samples.json' with { type: 'json' };
@@ -17,12 +16,18 @@ export const SAMPLE_REQUEST = {
   body: { instances: [samples.models.churn.instance] },
 } as const;
 
-/** Registers the sample tenants by the same bulk registration that everyone uses; resolves to their number. */
-export async function registerSamples(client: ShoalClient): Promise<number> {
+/**
+ * Registers the sample tenants by the same bulk registration that everyone uses; resolves to their number. A sample
+ * may be rejected, when workers have little memory: `onRejected` is told why.
+ */
+export async function registerSamples(
+  client: ShoalClient,
+  onRejected: (sample: string, message: string) => void,
+): Promise<number> {
   await pushItems(client, sampleItems(), {
     dryRun: false,
     onAnswer: ({ from, error }) => {
-      if (error !== undefined) throw new CliError(`sample ${from} was rejected: ${error.message}`);
+      if (error !== undefined) onRejected(from, error.message);
     },
   });
   return Object.keys(samples.tenants).length;

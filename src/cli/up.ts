@@ -70,8 +70,12 @@ function printBanner(settings: CompositionSettings, dataPath: string, origin: st
 async function offerSamples(composition: Composition): Promise<void> {
   const client = new ShoalClient(composition.origin);
   try {
-    if (composition.isEmpty)
-      print(`The registry is empty: registered ${await registerSamples(client)} sample tenants.`);
+    if (composition.isEmpty) {
+      const onRejected = (sample: string, message: string): void =>
+        print(`The sample ${sample} was rejected: ${message}`);
+      const tenants = await registerSamples(client, onRejected);
+      print(`The registry is empty: registered ${tenants} sample tenants.`);
+    }
     const { tenant, model, body } = SAMPLE_REQUEST;
     const hasSample = await composition.hasModel(tenant, model);
     if (!hasSample) return;

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { Pool } from 'undici';
+import { readJournal } from '../../src/wire/crash-journal.ts';
+import { named } from '../support/bad-requests.ts';
+import { dividingModel, ENDLESS, hangingModel, LEAST } from '../support/poison-models.ts';
+import { type RunningShoal, runShoal, startShoal, temporaryDir } from '../support/shoal.ts';
+import { until } from '../support/until.ts';
+
+const POISON = '/v1/tenants/mallory/models/poison';
+/** Deadlines are not what is tested, and five processes share few cores. */
+const PATIENT = { 'content-type': 'application/json', 'x-request-timeout-ms': '60000' };
+
+describe('a poison model under load', { timeout: 300_000 }, () => {
+  it('that traps the processor is in quarantine after its third crash, and no other request fails', async () => {
+    await using shoal = await startShoal(['--lanes', '2']);
+    await using load = startLoad(shoal);
+    await register(shoal, dividingModel());
+    assert.equal((await ask(shoal, '1')).status, 200);
+    await askUntilQuarantined(shoal, LEAST);
+    await load.goesOn();
+    assert.match((await quarantineOf(shoal)).reason, /crashed its worker while it ran \(SIGFPE\)/);
+    assert.equal(deaths(shoal), 3);
+    assert.equal((await ask(shoal, '1')).status, 422, 'also for harmless inputs');
+    await load.assertAllAnswered();
+  });
+
+  it('that never returns is ended by its worker, is in quarantine after three times, over a restart too, until it is lifted', async () => {
+    const dir = await temporaryDir();
+    const args = ['--limit', 'laneHangMs=1500'];
+    {
+      await using shoal = await startShoal(args, dir);
+      await using load = startLoad(shoal);
+      await register(shoal, hangingModel());
+      assert.equal((await ask(shoal, '2')).status, 200);
+      await askUntilQuarantined(shoal, ENDLESS);
+      await load.goesOn();
+      assert.match((await quarantineOf(shoal)).reason, /laneHangMs while it ran/);
+      assert.equal(deaths(shoal), 3);
+      await load.assertAllAnswered();
+      await shoal.stop('SIGTERM');
+    }
+    await using shoal = await startShoal(args, dir);
+    assert.equal((await ask(shoal, '2')).status, 422);
+    const lifted = await runShoal(['models', 'lift', 'mallory/poison@1', '--server', shoal.origin]);
+    assert.match(lifted.stdout, /^mallory\/poison@1 is served again; .*laneHangMs/);
+    assert.equal(lifted.code, 0);
+    assert.equal((await ask(shoal, '2')).status, 200);
+  });
+
+  it('whose worker is killed from outside while it has yet to finish a run is blamed for that', async () => {
+    await using shoal = await startShoal(['--limit', 'laneHangMs=600000']);
+    await using load = startLoad(shoal);
+    await register(shoal, hangingModel());
+    const asking = askUntilQuarantined(shoal, ENDLESS);
+    const killed = new Set<number>();
+    while (killed.size < 3) {
+      await until('the poison runs somewhere', async () => {
+        for (const { id, pid } of await workers(shoal)) {
+          // The journal after the pid: a new process has a new journal.
+          if (pid === undefined || killed.has(pid) || !isRunning(shoal, id, 'mallory/poison/1@')) continue;
+          process.kill(pid, 'SIGKILL');
+          killed.add(pid);
+          return true;
+        }
+        return false;
+      });
+    }
+    await asking;
+    await load.goesOn();
+    assert.match((await quarantineOf(shoal)).reason, /first time at work.*SIGKILL/);
+    await load.assertAllAnswered();
+  });
+});
+
+/** Callers of innocent models for as long as it isn't disposed of. */
+function startLoad(shoal: RunningShoal) {
+  const pool = new Pool(shoal.origin, { connections: 8 });
+  const statuses = new Map<number, number>();
+  const failures = new Set<string>();
+  const state = { stopping: false, answered: 0 };
+  const body = JSON.stringify({ instances: [named] });
+  const caller = async (first: number): Promise<void> => {
+    for (let index = first; !state.stopping; index++) {
+      const tenant = ['acme', 'juniper', 'thyme'][index % 3];
+      const answer = await pool.request({
+        method: 'POST',
+        path: `/v1/tenants/${tenant}/models/churn:predict`,
+        headers: PATIENT,
+        body,
+      });
+      const text = await answer.body.text();
+      statuses.set(answer.statusCode, (statuses.get(answer.statusCode) ?? 0) + 1);
+      if (answer.statusCode !== 200) failures.add(text);
+      state.answered++;
+    }
+  };
+  const callers = Promise.all(Array.from({ length: 8 }, (_, index) => caller(index)));
+  const stop = async (): Promise<void> => {
+    state.stopping = true;
+    await callers;
+    await pool.close();
+  };
+  return {
+    /** Waits for as many answers again as there are callers. */
+    async goesOn(): Promise<void> {
+      const before = state.answered;
+      await until('the load goes on', () => state.answered >= before + 100);
+    },
+    async assertAllAnswered(): Promise<void> {
+      await stop();
+      assert.deepEqual([...statuses.keys()], [200], [...failures].join('\n'));
+      const metrics = await (await fetch(`${shoal.origin}/metrics`)).text();
+      assert.match(metrics, /^shoal_manager_quarantines_total 1$/m, 'no innocent is in quarantine');
+    },
+    async [Symbol.asyncDispose]() {
+      if (!state.stopping) await stop();
+    },
+  };
+}
+
+async function register(shoal: RunningShoal, artifact: Uint8Array): Promise<void> {
+  const answer = await fetch(`${shoal.origin}${POISON}/versions/1?activate=true`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: artifact as Uint8Array<ArrayBuffer>,
+  });
+  assert.equal(answer.status, 201, await answer.text());
+}
+
+/** `x` as the text of a JSON number: these lie beyond what a double holds. */
+async function ask(shoal: RunningShoal, x: string): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`${shoal.origin}${POISON}:predict`, {
+    method: 'POST',
+    headers: PATIENT,
+    body: `{"instances":[{"x":${x}}]}`,
+  });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function askUntilQuarantined(shoal: RunningShoal, x: string): Promise<void> {
+  for (let asked = 0; asked < 10; asked++) {
+    const { status, text } = await ask(shoal, x);
+    if (status === 422) {
+      assert.match(text, /MODEL_QUARANTINED/);
+      return;
+    }
+    assert.equal(status, 503, text);
+  }
+  assert.fail('never in quarantine');
+}
+
+async function quarantineOf(shoal: RunningShoal): Promise<{ reason: string }> {
+  const answer = await fetch(`${shoal.origin}${POISON}/versions/1`);
+  const { quarantine } = (await answer.json()) as { quarantine?: { reason: string } };
+  assert.ok(quarantine !== undefined);
+  return quarantine;
+}
+
+/** Worker processes that ended unasked, from the log. */
+function deaths(shoal: RunningShoal): number {
+  return shoal.stderr().split('"worker died; starting it again"').length - 1;
+}
+
+function isRunning(shoal: RunningShoal, worker: string, key: string): boolean {
+  const { entries } = readJournal(path.join(shoal.dataDir, `${worker}.journal`));
+  return entries.some((entry) => entry.phase === 'running' && entry.key.startsWith(key));
+}
+
+async function workers(shoal: RunningShoal): Promise<{ id: string; pid?: number }[]> {
+  const answer = await fetch(`${shoal.origin}/v1/workers`);
+  return ((await answer.json()) as { workers: { id: string; pid?: number }[] }).workers;
+}
