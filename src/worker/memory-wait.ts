@@ -15,11 +15,11 @@ export class MemoryWait {
   }
 
   /** Whether the head, there since `arrivedMs`, has waited for long enough. */
-  isOver(arrivedMs: number, nowMs: number, isExcess: boolean): boolean {
+  isOver(arrivedMs: number, nowMs: number, hasExcess: boolean): boolean {
     this.#sinceMs ??= nowMs;
     const leftMs = Math.max(arrivedMs, this.#sinceMs) + this.#maxMs - nowMs;
     if (leftMs <= 0) return true;
-    this.#timer = setTimeout(this.#lookAgain, isExcess ? Math.min(leftMs, EXCESS_RECHECK_MS) : leftMs);
+    this.#timer = setTimeout(this.#lookAgain, hasExcess ? Math.min(leftMs, EXCESS_RECHECK_MS) : leftMs);
     return false;
   }
 

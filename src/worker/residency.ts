@@ -158,6 +158,7 @@ export class Residency {
 
   /** Serves the line from its head until something has to be waited for. */
   #step(): void {
+    const { clock, excessBytes } = this.#options;
     this.#memoryWait.pause();
     for (let copy = this.#line.next(); copy !== undefined; copy = this.#line.next()) {
       const { decision, reason } = this.residents.decide(copy.residentBytes);
@@ -169,7 +170,7 @@ export class Residency {
       } else if (decision.action === 'refuse') {
         // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
         this.#refuse(copy, 'size', new ShoalError('UNSUPPORTED_ARTIFACT', decision.reason));
-      } else if (this.#memoryWait.isOver(copy.arrivedMs, this.#options.clock(), reason === 'excess')) {
+      } else if (this.#memoryWait.isOver(copy.arrivedMs, clock(), excessBytes() > 0)) {
         this.#refuse(copy, 'memory', this.#noRoom());
       } else return;
     }

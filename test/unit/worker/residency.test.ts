@@ -16,13 +16,24 @@ const step = fc.oneof(
     { do: fc.constant('finish' as const), pick: fc.nat(), fails: fc.boolean() },
     { noNullPrototype: true },
   ),
+  fc.record({ do: fc.constant('pin' as const), model: fc.integer({ min: 0, max: 7 }), pinMs: fc.nat(300) }),
+  fc.record({ do: fc.constant('excess' as const), bytes: fc.nat(60) }),
+  fc.record({ do: fc.constant('pass' as const), ms: fc.nat(100) }),
 );
 
-test('budget, leases and single flight hold in any order of events; nobody waits for ever', async () => {
+test('budget, leases, pins and single flight hold in any order of events; nobody waits for ever', async () => {
   const sizes = [10, 20, 30, 40, 50, 60, 100, 101];
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
-      const { lanes, residency } = world();
+      let nowMs = 1_000;
+      let excessBytes = 0;
+      const { lanes, residency, evicted } = world({
+        clock: () => nowMs,
+        excessBytes: () => excessBytes,
+        idleTtlMs: 160,
+        memoryWaitMs: 20,
+      });
+      const { pins } = residency.residents;
       const leases: Lease[] = [];
       const waiting = new Map<Waiter, string>();
       const want = (model: number): void => {
@@ -42,9 +53,21 @@ test('budget, leases and single flight hold in any order of events; nobody waits
         waiting.set(waiter, key);
         residency.load(key, sizes[model] as number, waiter);
       };
+      const tryPin = (key: string, residentBytes: number, pinMs: number): void => {
+        try {
+          pins.pin(key, residentBytes, nowMs + pinMs, nowMs);
+        } catch (error) {
+          assert.equal((error as ShoalError).code, 'OVERLOADED');
+        }
+      };
+      let loadingBefore: readonly string[] = [];
       const check = (): void => {
         // Invariant 4.
         assert.ok(residency.residents.usedBytes <= BUDGET_BYTES);
+        if (lanes.loading().some((artifact) => !loadingBefore.includes(artifact)))
+          assert.ok(residency.residents.usedBytes + excessBytes <= BUDGET_BYTES);
+        loadingBefore = lanes.loading();
+        for (const { key } of evicted.splice(0)) assert.equal(pins.pinnedUntilMs(key, nowMs), undefined);
         // Invariant 3: what is leased is loaded and not being released.
         for (const lease of leases) assert.ok(lanes.isLoaded(lease.placed.handle));
         // Invariant 5: one load a model at a time.
@@ -60,10 +83,19 @@ test('budget, leases and single flight hold in any order of events; nobody waits
           residency.abandon(key, waiter);
         } else if (one.do === 'finish') {
           lanes.finish(one.pick, one.fails ? new ShoalError('INVALID_ARTIFACT', 'no') : undefined);
+        } else if (one.do === 'pin' && (sizes[one.model] as number) <= BUDGET_BYTES / 2) {
+          const copy = residency.copy(keyOf(one.model));
+          if (copy?.state === 'resident') tryPin(copy.key, copy.residentBytes, one.pinMs);
+        } else if (one.do === 'excess') excessBytes = one.bytes;
+        else if (one.do === 'pass') {
+          nowMs += one.ms;
+          residency.sweepIdle();
         }
         await quiet();
         check();
       }
+      nowMs += 1_000;
+      excessBytes = 0;
       while (waiting.size > 0 || lanes.busy) {
         for (const lease of leases.splice(0)) residency.release(lease);
         lanes.finish(0);
