@@ -7,6 +7,9 @@ export interface QueueBounds {
 const LINE_REQUESTS = 8;
 const LINE_MS = 100;
 
+/** Of the time that a request has left, what its wait may take: the rest is for its run and the way back. */
+export const WAIT_SHARE = 0.9;
+
 interface Held {
   requests: number;
   bytes: number;

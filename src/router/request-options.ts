@@ -24,7 +24,8 @@ export function requestOptions(
   };
 }
 
-function timeoutOf(
+/** What the caller gives a prediction, in ms; throws INVALID_REQUEST. */
+export function timeoutOf(
   header: string | string[] | undefined,
   limits: Pick<Limits, 'deadlineMs' | 'defaultDeadlineMs'>,
 ): number {

@@ -16,6 +16,7 @@ import {
   sendJson,
   watchCaller,
 } from './request-options.ts';
+import { type ModelName, shedding } from './shed.ts';
 import { predictManySchema, predictSchema } from './v1-schemas.ts';
 import type { RouterDeps } from './server.ts';
 
@@ -46,7 +47,12 @@ const MODEL = ':model(^[^:]+)';
 export function v1Routes(app: FastifyInstance, deps: RouterDeps): void {
   app.post(
     `/v1/tenants/${TENANT}/models/${MODEL}::predict`,
-    { schema: predictSchema, config: { access: 'predict' }, ...uncheckedBody },
+    {
+      schema: predictSchema,
+      config: { access: 'predict' },
+      onRequest: shedding(deps, ({ params }) => params as ModelName),
+      ...uncheckedBody,
+    },
     (request, reply) => predictOne(deps, request, reply),
   );
   app.post(

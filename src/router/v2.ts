@@ -6,6 +6,7 @@ import { Caller } from './caller.ts';
 import { findVersion, predict, resolve, type Target } from './predict.ts';
 import { predictionHeaders, requestOptions, sendJson, watchCaller } from './request-options.ts';
 import type { RouterDeps } from './server.ts';
+import { shedding } from './shed.ts';
 import {
   healthSchema,
   inferSchema,
@@ -50,6 +51,7 @@ export function v2Routes(app: FastifyInstance, deps: RouterDeps): void {
       {
         schema: inferSchema(versioned),
         config: { access: 'predict', body: 'lenient-json' },
+        onRequest: shedding(deps, namedModel),
         preParsing: refuseBinary,
         ...unchecked,
       },

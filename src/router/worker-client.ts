@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
-import { QueueShares } from '../core/queue-shares.ts';
+import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Member } from '../stores/members/members.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import { decodeFrame, encodeCancel, encodeRequest, FrameError, maxFrameBytes } from '../wire/frames.ts';
@@ -109,7 +109,9 @@ export class WorkerClient {
   /** Why it would refuse this tenant's next request now, or not have it answered in time; its body isn't known yet. */
   foreseenRefusal(tenant: string, leftMs: number): Extract<Outcome, { kind: 'full' }> | undefined {
     const ownMs = this.#shares.ownWaitMs(tenant);
-    return ownMs > leftMs ? { kind: 'full', of: 'tenant', drainMs: ownMs } : this.#refusal(tenant, 0);
+    return ownMs > leftMs * WAIT_SHARE
+      ? { kind: 'full', of: 'tenant', drainMs: ownMs }
+      : this.#refusal(tenant, 0);
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */

@@ -1,11 +1,8 @@
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
-import { QueueShares } from '../core/queue-shares.ts';
+import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Job } from './job.ts';
 import type { Lease } from './lease.ts';
-
-/** Of the time that a request has left, what its wait may take: the rest is for its run and the way back. */
-const WAIT_SHARE = 0.9;
 
 /**
  * What a worker takes in. Refused at once is what finds no room, and what could not be answered in time: an error

@@ -1,0 +1,54 @@
+import type { FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
+import type { ShoalError } from '../core/errors.ts';
+import { overloaded } from './dispatch.ts';
+import type { PredictDeps } from './predict.ts';
+import { timeoutOf } from './request-options.ts';
+import type { RouterDeps } from './server.ts';
+
+export interface ModelName {
+  readonly tenant: string;
+  readonly model: string;
+}
+
+type ShedDeps = Pick<PredictDeps, 'table' | 'fleet' | 'metrics'>;
+
+/**
+ * Refuses a prediction before its body is read, when neither copy of the model could answer this tenant in time.
+ * What a tenant has under way itself decides, and the pace at which that gets done: one that asks for little is
+ * never refused for another's flood.
+ */
+export function shedding(
+  deps: RouterDeps,
+  nameOf: (request: FastifyRequest) => ModelName,
+): onRequestHookHandler {
+  return (request, _reply, done: HookHandlerDoneFunction) => {
+    const timeoutMs = timeoutOf(request.headers['x-request-timeout-ms'], deps.limits);
+    const refusal = foreseenRefusal(deps, nameOf(request), timeoutMs);
+    if (refusal !== undefined) deps.metrics.shed.inc();
+    done(refusal);
+  };
+}
+
+function foreseenRefusal(
+  { table, fleet }: ShedDeps,
+  { tenant, model }: ModelName,
+  timeoutMs: number,
+): ShoalError | undefined {
+  const owner = table.tenant(tenant);
+  const entry = owner?.models.get(model);
+  // What is wrong with the name, or that nobody is there, is told by the prediction itself.
+  if (owner === undefined || entry === undefined) return undefined;
+  let copies = 0;
+  let drainMs = Number.POSITIVE_INFINITY;
+  for (const { id } of fleet.placement.order(tenant, model, entry, owner.shardSize)) {
+    const client = fleet.client(id);
+    if (client?.isConnected !== true) continue;
+    const refusal = client.foreseenRefusal(tenant, timeoutMs);
+    if (refusal === undefined) return undefined;
+    drainMs = Math.min(drainMs, refusal.drainMs);
+    if (++copies === 2) break;
+  }
+  if (copies === 0) return undefined;
+  const message = `tenant ${tenant} has so many requests under way that another of ${model} could not be answered within ${timeoutMs} ms`;
+  return overloaded(message, drainMs);
+}
