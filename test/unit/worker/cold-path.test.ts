@@ -157,13 +157,14 @@ test('a newcomer serves all who waited for it before it can go', async () => {
 test('models that are asked for once displace each other, not those in use', async () => {
   const scene = world();
   const hot = Array.from({ length: 5 }, (_, model) => keyOf(model, 'hot'));
+  for (let round = 0; round < 5; round++) for (const key of hot) await touch(scene, key, 10);
   let misses = 0;
-  for (let round = 0; round < 50; round++) {
-    for (const key of hot) if ((await touch(scene, key, 10)) && round >= 10) misses++;
+  for (let round = 0; round < 40; round++) {
     // More than there is memory for, each only once.
     for (let model = 0; model < 12; model++) await touch(scene, keyOf(round * 12 + model, 'once'), 10);
+    for (const key of hot) if (await touch(scene, key, 10)) misses++;
   }
-  assert.ok(misses <= 10, `${misses} of 200 requests for models in use found them gone`);
+  assert.ok(misses <= 20, `${misses} of 200 requests for models in use found them gone`);
 });
 
 test('background runs neither keep a model nor count as its use', async () => {
