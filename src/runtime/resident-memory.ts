@@ -12,15 +12,15 @@ export interface MeasuredModel {
 type Load = (prepared: Uint8Array) => Promise<Executor>;
 
 /** Fitted to 35 real models: an empty session; a byte of tree or kernel attributes; a byte of weights. */
-const SESSION_BYTES = 92 * 1024;
+const SESSION_BYTES = 62 * 1024;
 const RESIDENT_PER_ATTRIBUTE_BYTE = 5.5;
 const RESIDENT_PER_WEIGHT_BYTE = 1.2;
 
 /** Objects of a model outside of the native heap, and the ends of its pages: measured on many copies of each kind. */
 const BESIDE_HEAP_BYTES = 9 * 1024;
 
-/** The least that any session takes: of those measured a single node of 245 bytes took 74 KiB. */
-const LEAST_BYTES = 70 * 1024;
+/** The least that any session takes: of those measured a single node of 82 bytes took 36 KiB. */
+const LEAST_BYTES = 36 * 1024;
 
 /**
  * A figure this far from the estimate is taken again, as what the garbage collector frees in that moment counts

@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchKinds } from './kinds.ts';
+import { benchLoads } from './loads.ts';
 import { benchOverload } from './overload.ts';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
@@ -9,6 +10,7 @@ import { benchScale } from './scale.ts';
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   predictions: benchPredictions,
   kinds: benchKinds,
+  loads: benchLoads,
   registrations: benchRegistrations,
   overload: benchOverload,
   scale: benchScale,
