@@ -26,6 +26,8 @@ export interface AskOptions {
   readonly key?: string;
   readonly tensors?: readonly NamedTensor[];
   readonly lane?: Lane;
+  readonly onBegin?: () => void;
+  readonly onEnd?: () => void;
 }
 
 /** Real lane threads with a real journal; a clock that stands still unless a test moves it. */
@@ -85,8 +87,12 @@ export class LaneBench {
       begin(atMs) {
         asked.begunMs = atMs;
         order.push(tenant);
+        options.onBegin?.();
       },
-      end: resolve,
+      end(outcome) {
+        options.onEnd?.();
+        resolve(outcome);
+      },
     };
     lane.run(asked);
     return asked;
