@@ -59,8 +59,8 @@ async function run(task: LaneTask, at: number, answer: Answer): Promise<void> {
   try {
     const model = models.get(handle);
     if (model === undefined) throw new Error(`lane has no model under handle ${handle}`);
-    const inputs = readInputs(new Uint8Array(task.sections, runs[at + 1], runs[at + 2]));
     journal.begin('running', model.key, model.hasRun);
+    const inputs = readInputs(new Uint8Array(task.sections, runs[at + 1], runs[at + 2]));
     answer.add(await model.executor.run(inputs, partRows), () => elapsedUs(startedMs));
     model.hasRun = true;
   } catch (error) {

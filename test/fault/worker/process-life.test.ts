@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { loadCase, feedsOf } from '../../support/cases.ts';
+import { readJournal } from '../../../src/wire/crash-journal.ts';
 import type { WorkerMessage } from '../../../src/wire/worker-process.ts';
 import { endlessModel } from '../../support/endless-model.ts';
 import { ELEMENT, model, node, value } from '../../support/onnx-builder.ts';
@@ -112,6 +113,12 @@ test('a lane whose thread dies takes the process with it, to be started anew', a
   const data = Buffer.alloc(count * 7, Buffer.from([3, 0, 0, 0, 97, 98, 99]));
   void client.ask({ key, tensors: [{ name: 'x', datatype: 'BYTES', shape: [count], data }] });
   assert.deepEqual(await exited, [null, 'SIGKILL']);
+  const { cause, entries } = readJournal(path.join(worker.directory, 'artifacts.journal'));
+  assert.equal(cause, 'memory');
+  assert.deepEqual(
+    entries.map((entry) => entry.key),
+    [key],
+  );
   await client.close();
 });
 
@@ -145,9 +152,14 @@ test('runs of other models do not wait behind one that holds the lane', async (t
   while (answer.result.ok) answer = await client.ask(fine);
   for (const refused of [answer, await client.ask(fine)]) {
     assert.ok(!refused.result.ok && refused.result.code === 'OVERLOADED');
-    assert.match(refused.result.message, /runs of another model have held the lane/);
+    assert.match(refused.result.message, /another model has held the lane/);
     assert.ok(refused.queueDelayUs > 0, 'routers see that it is slow');
   }
+  // Every router is told, also one that comes later.
+  assert.deepEqual(await client.heldFrame(0), { type: 'held', key: endless.key, isHeld: true });
+  const late = await FrameClient.connect(worker.address, TOKEN);
+  assert.deepEqual(await late.heldFrame(0), { type: 'held', key: endless.key, isHeld: true });
+  await late.close();
   // Its own callers wait: their model may just be slow.
   const own = client.ask(endless);
   const first = await Promise.race([held, own, client.ask(fine)]);
