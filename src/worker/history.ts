@@ -1,6 +1,7 @@
 import type { EvictionReason } from '../wire/control.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import type { Copy } from './copy.ts';
+import type { VersionIndex } from './version-index.ts';
 
 /** What is left of a copy that was evicted. Kept small: there may be `historyVersions` of them. */
 export interface Departure {
@@ -22,11 +23,13 @@ export interface Departure {
 /** The last departure of each version, as many as may be remembered; the one that is longest ago is forgotten first. */
 export class History {
   readonly #maxVersions: number;
+  readonly #versions: VersionIndex;
   readonly #departures = new Map<ModelKey, Departure>();
   #evictedBytes = 0;
 
-  constructor(maxVersions: number) {
+  constructor(maxVersions: number, versions: VersionIndex) {
     this.#maxVersions = maxVersions;
+    this.#versions = versions;
   }
 
   /** Evicted for room so far, in all. */
@@ -36,7 +39,7 @@ export class History {
 
   left(copy: Copy, reason: EvictionReason, displacer: Copy | undefined, leftMs: number): void {
     const { key, residentBytes, loadUs, loadedMs, lastUsedMs, uses } = copy;
-    this.#departures.delete(key);
+    if (!this.#departures.delete(key)) this.#versions.add(key);
     this.#departures.set(key, {
       residentBytes,
       loadUs,
@@ -54,6 +57,7 @@ export class History {
     if (this.#departures.size <= this.#maxVersions) return;
     for (const oldest of this.#departures.keys()) {
       this.#departures.delete(oldest);
+      this.#versions.delete(oldest);
       return;
     }
   }
@@ -66,9 +70,5 @@ export class History {
 
   get(key: ModelKey): Departure | undefined {
     return this.#departures.get(key);
-  }
-
-  keys(): Iterable<ModelKey> {
-    return this.#departures.keys();
   }
 }

@@ -27,11 +27,8 @@ export function historyOf(
   model: string,
   now: Pick<VersionFacts, 'nowMs' | 'idleTtlMs' | 'iso'>,
 ): ModelHistory[] {
-  const { history, pins } = residency.residents;
-  const keys = new Set<ModelKey>();
-  for (const known of [residency.keys(), history.keys()])
-    for (const key of known) if (key.startsWith(`${model}/`)) keys.add(key);
-  return [...keys].map((key) =>
+  const { history, pins, versions } = residency.residents;
+  return Array.from(versions.keysOf(model), (key) =>
     describeVersion({
       ...now,
       key,

@@ -48,11 +48,6 @@ export class Residency {
     return this.#copies.get(key);
   }
 
-  /** In line, loading, resident or leaving. */
-  keys(): Iterable<ModelKey> {
-    return this.#copies.keys();
-  }
-
   /** A lease at once when the model is resident. What is asked for in the background isn't wanted the more for it. */
   lease(key: ModelKey, background: boolean): Lease | undefined {
     const copy = this.#copies.get(key);
@@ -141,6 +136,7 @@ export class Residency {
 
   #join(copy: Copy): void {
     // One on its way out under the same key only loses its place in the table.
+    if (!this.#copies.has(copy.key)) this.residents.versions.add(copy.key);
     this.#copies.set(copy.key, copy);
     this.#line.push(copy);
     this.residents.history.returned(copy.key);
@@ -255,7 +251,9 @@ export class Residency {
 
   #forget(copy: Copy): void {
     this.#line.delete(copy);
-    if (this.#copies.get(copy.key) === copy) this.#copies.delete(copy.key);
+    if (this.#copies.get(copy.key) !== copy) return;
+    this.#copies.delete(copy.key);
+    this.residents.versions.delete(copy.key);
   }
 }
 

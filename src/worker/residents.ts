@@ -9,6 +9,7 @@ import type { LanePlacement } from './lanes.ts';
 import type { Lease } from './lease.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Pins } from './pins.ts';
+import { VersionIndex } from './version-index.ts';
 
 export interface ResidentsOptions {
   readonly budgetBytes: number;
@@ -34,6 +35,8 @@ export interface RoomDecision {
 export class Residents {
   readonly pins: Pins;
   readonly history: History;
+  /** Of the copies and of the history. */
+  readonly versions = new VersionIndex();
   readonly #options: ResidentsOptions;
   /** All that are resident, leased or not. */
   readonly #order = new EvictionOrder<ResidentCopy>();
@@ -49,7 +52,7 @@ export class Residents {
     this.#options = options;
     this.#sweep = idleTtlMs === undefined ? undefined : new IdleSweep(idleTtlMs);
     this.pins = new Pins((budgetBytes * limits.pinnedPercent) / 100);
-    this.history = new History(limits.historyVersions);
+    this.history = new History(limits.historyVersions, this.versions);
     metrics.budgetBytes.set(budgetBytes);
   }
 

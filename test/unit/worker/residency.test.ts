@@ -32,6 +32,7 @@ test('budget, leases, pins and single flight hold in any order of events; nobody
         excessBytes: () => excessBytes,
         idleTtlMs: 160,
         memoryWaitMs: 20,
+        historyVersions: 3,
       });
       const { pins } = residency.residents;
       const leases: Lease[] = [];
@@ -103,10 +104,14 @@ test('budget, leases, pins and single flight hold in any order of events; nobody
         check();
       }
       for (const lease of leases.splice(0)) residency.release(lease);
-      const residentBytes = [...residency.keys()].reduce(
-        (sum, key) => sum + (sizes[Number(/m(\d+)/.exec(key)?.[1])] as number),
-        0,
-      );
+      let residentBytes = 0;
+      for (const [model, bytes] of sizes.entries()) {
+        const key = keyOf(model);
+        if (residency.isResident(key)) residentBytes += bytes;
+        const isKnown =
+          residency.copy(key) !== undefined || residency.residents.history.get(key) !== undefined;
+        assert.deepEqual([...residency.residents.versions.keysOf(`acme/m${model}`)], isKnown ? [key] : []);
+      }
       assert.equal(residency.residents.usedBytes, residentBytes);
       assert.equal(residency.residents.count, lanes.loadedCount);
     }),
