@@ -5,6 +5,7 @@ import type { MemoryMembers } from '../stores/members/memory.ts';
 import { type CrashReport, readJournal } from '../wire/crash-journal.ts';
 import {
   WORKER_ENV,
+  WORKER_EXEC_ARGV,
   type WorkerCommand,
   type WorkerMessage,
   type WorkerProcessConfig,
@@ -48,7 +49,13 @@ export class WorkerSlot {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
     const env = { ...process.env, ...WORKER_ENV };
-    const child = fork(WORKER_ENTRY, { serialization: 'advanced', env, stdio: ['ignore', 2, 2, 'ipc'] });
+    const execArgv = [...process.execArgv, ...WORKER_EXEC_ARGV];
+    const child = fork(WORKER_ENTRY, {
+      serialization: 'advanced',
+      env,
+      execArgv,
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
     this.#child = child;
     child.on('error', reject);
     child.once('close', (code, signal) => {

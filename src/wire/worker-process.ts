@@ -46,3 +46,9 @@ export type WorkerMessage =
  * kernel's list of mappings, which is bounded (65,530).
  */
 export const WORKER_ENV = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_MMAP_MAX_: '32768' } as const;
+
+/**
+ * A young generation of 12 MB a thread at most, for 48: requests leave little that lives, and the main thread and
+ * every lane have one.
+ */
+export const WORKER_EXEC_ARGV: readonly string[] = ['--max-semi-space-size=4'];

@@ -8,7 +8,12 @@ import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import { modelKey } from '../../src/wire/model-key.ts';
-import { WORKER_ENV, type WorkerMessage, type WorkerProcessConfig } from '../../src/wire/worker-process.ts';
+import {
+  WORKER_ENV,
+  WORKER_EXEC_ARGV,
+  type WorkerMessage,
+  type WorkerProcessConfig,
+} from '../../src/wire/worker-process.ts';
 import { loadArtifact } from './cases.ts';
 
 export const TOKEN = 'test-token';
@@ -66,7 +71,7 @@ export async function startTestWorker(
   });
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
     stdio: ['ignore', log, log, 'ipc'],
-    execArgv: [...process.execArgv, ...execArgv],
+    execArgv: [...process.execArgv, ...WORKER_EXEC_ARGV, ...execArgv],
     env: { ...process.env, ...WORKER_ENV },
   });
   child.send(config);
