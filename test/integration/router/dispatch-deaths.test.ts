@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Caller } from '../../../src/router/caller.ts';
 import { dispatch } from '../../../src/router/dispatch.ts';
 import { encodeHeld } from '../../../src/wire/frames.ts';
@@ -55,14 +56,18 @@ describe('dispatch when workers die or are held', () => {
   it('takes a report that comes after the connection has ended, and of that process only', async () => {
     for (const atWork of [[], [KEY]]) {
       const dead = new Happening();
-      const { fakes, parts, send } = await startDispatch(cleanups, [
-        { onRequest: (frame, answer) => (dying(frame, answer), dead.happen()) },
-        { onRequest: (frame, answer) => (dying(frame, answer), dead.happen()) },
-        {},
-      ]);
+      const { fakes, parts, send } = await startDispatch(
+        cleanups,
+        [
+          { onRequest: (frame, answer) => (dying(frame, answer), dead.happen()) },
+          { onRequest: (frame, answer) => (dying(frame, answer), dead.happen()) },
+          {},
+        ],
+        { limits: { autopsyMs: 60_000 } },
+      );
       const sending = codeOf(send());
       await dead.times(2);
-      while (parts.fleet.connected > 1) await parts.fleet.change(10);
+      while ((await parts.metrics.connectionsLost.get()).values[0]?.value !== 2) await setImmediate();
       for (const { member } of fakes) parts.members.died({ worker: member.id, atWork });
       assert.equal(await sending, atWork.length === 0 ? 'none' : 'NO_WORKER');
       assert.equal(fakes[2]?.requests.length, atWork.length === 0 ? 1 : 0);
@@ -102,7 +107,7 @@ describe('dispatch when workers die or are held', () => {
     await first.close();
     while (parts.fleet.connected > 1) await parts.fleet.change(10);
     const waiting = send();
-    while (parts.fleet.homeless.requests === 0) await new Promise(setImmediate);
+    while (parts.fleet.homeless.requests === 0) await setImmediate();
     const back = await startFakeWorker({ id: first.member.id });
     cleanups.push(() => back.close());
     parts.members.set(back.member);
@@ -131,7 +136,7 @@ describe('dispatch when workers die or are held', () => {
     const [first, second] = fakes as [FakeWorker, FakeWorker];
     const tell = async (isHeld: boolean) => {
       for (const socket of second.sockets) socket.write(encodeHeld(KEY, isHeld));
-      while (parts.fleet.held.size !== (isHeld ? 1 : 0)) await new Promise(setImmediate);
+      while (parts.fleet.held.size !== (isHeld ? 1 : 0)) await setImmediate();
     };
     await tell(true);
     assert.equal(await codeOf(send()), 'OVERLOADED');
@@ -146,7 +151,7 @@ describe('dispatch when workers die or are held', () => {
     assert.equal((await send()).worker, first.member.id);
     await tell(true);
     for (const socket of second.sockets) socket.destroy();
-    while (parts.fleet.held.size > 0) await new Promise(setImmediate);
+    while (parts.fleet.held.size > 0) await setImmediate();
     assert.equal(
       (await send()).worker,
       first.member.id,
