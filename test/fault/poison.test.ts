@@ -4,7 +4,14 @@ import { describe, it } from 'node:test';
 import { Pool } from 'undici';
 import { readJournal } from '../../src/wire/crash-journal.ts';
 import { named } from '../support/bad-requests.ts';
-import { dividingModel, ENDLESS, hangingModel, LEAST } from '../support/poison-models.ts';
+import {
+  dividingModel,
+  ENDLESS,
+  hangingModel,
+  hungryAtLoadModel,
+  hungryModel,
+  LEAST,
+} from '../support/poison-models.ts';
 import { type RunningShoal, runShoal, startShoal, temporaryDir } from '../support/shoal.ts';
 import { until } from '../support/until.ts';
 
@@ -12,9 +19,12 @@ const POISON = '/v1/tenants/mallory/models/poison';
 /** Deadlines are not what is tested, and five processes share few cores. */
 const PATIENT = { 'content-type': 'application/json', 'x-request-timeout-ms': '60000' };
 
+/** Where a few busy processes share few cores, a new worker takes longer, and an innocent's load may hold a lane. */
+const SLOW_MACHINE = ['--limit', 'workerAwayMs=30000', '--limit', 'laneOverrunMs=5000'];
+
 describe('a poison model under load', { timeout: 300_000 }, () => {
   it('that traps the processor is in quarantine after its third crash, and no other request fails', async () => {
-    await using shoal = await startShoal(['--lanes', '2']);
+    await using shoal = await startShoal([...SLOW_MACHINE, '--lanes', '2']);
     await using load = startLoad(shoal);
     await register(shoal, dividingModel());
     assert.equal((await ask(shoal, '1')).status, 200);
@@ -28,7 +38,7 @@ describe('a poison model under load', { timeout: 300_000 }, () => {
 
   it('that never returns is ended by its worker, is in quarantine after three times, over a restart too, until it is lifted', async () => {
     const dir = await temporaryDir();
-    const args = ['--limit', 'laneHangMs=1500'];
+    const args = [...SLOW_MACHINE, '--limit', 'laneHangMs=1500'];
     {
       await using shoal = await startShoal(args, dir);
       await using load = startLoad(shoal);
@@ -49,8 +59,26 @@ describe('a poison model under load', { timeout: 300_000 }, () => {
     assert.equal((await ask(shoal, '2')).status, 200);
   });
 
+  it('that takes tens of gigabytes is ended before the machine is out of memory, whether it runs or is loaded', async () => {
+    const bounds = [...SLOW_MACHINE, '--memory', '64MiB', '--limit', `workerOverrunBytes=${512 * 1024 ** 2}`];
+    // Admitted on a machine that has the memory, served by workers that may not take it.
+    await using shoal = await startShoal([...bounds, '--limit', `admissionBytes=${4 * 1024 ** 3}`]);
+    await using load = startLoad(shoal, 2);
+    await register(shoal, hungryModel());
+    assert.equal((await ask(shoal, '1')).status, 200);
+    await askUntilQuarantined(shoal, '40');
+    assert.match((await quarantineOf(shoal)).reason, /used up its worker's memory while it ran/);
+    assert.equal(deaths(shoal), 3);
+    await register(shoal, hungryAtLoadModel(), '2');
+    await askUntilQuarantined(shoal, '1');
+    assert.match((await quarantineOf(shoal, '2')).reason, /used up its worker's memory while it was loaded/);
+    assert.equal(deaths(shoal), 6);
+    await load.goesOn();
+    await load.assertAllAnswered();
+  });
+
   it('whose worker is killed from outside while it has yet to finish a run is blamed for that', async () => {
-    await using shoal = await startShoal(['--limit', 'laneHangMs=600000']);
+    await using shoal = await startShoal([...SLOW_MACHINE, '--limit', 'laneHangMs=600000']);
     await using load = startLoad(shoal);
     await register(shoal, hangingModel());
     const asking = askUntilQuarantined(shoal, ENDLESS);
@@ -74,8 +102,8 @@ describe('a poison model under load', { timeout: 300_000 }, () => {
   });
 });
 
-/** Callers of innocent models for as long as it isn't disposed of. */
-function startLoad(shoal: RunningShoal) {
+/** Callers of innocent models for as long as it isn't disposed of; `poisons` are in quarantine in the end. */
+function startLoad(shoal: RunningShoal, poisons = 1) {
   const pool = new Pool(shoal.origin, { connections: 8 });
   const statuses = new Map<number, number>();
   const failures = new Set<string>();
@@ -112,7 +140,8 @@ function startLoad(shoal: RunningShoal) {
       await stop();
       assert.deepEqual([...statuses.keys()], [200], [...failures].join('\n'));
       const metrics = await (await fetch(`${shoal.origin}/metrics`)).text();
-      assert.match(metrics, /^shoal_manager_quarantines_total 1$/m, 'no innocent is in quarantine');
+      const [, quarantines] = /^shoal_manager_quarantines_total (\d+)$/m.exec(metrics) ?? [];
+      assert.equal(Number(quarantines), poisons, 'no innocent is in quarantine');
     },
     async [Symbol.asyncDispose]() {
       if (!state.stopping) await stop();
@@ -120,8 +149,8 @@ function startLoad(shoal: RunningShoal) {
   };
 }
 
-async function register(shoal: RunningShoal, artifact: Uint8Array): Promise<void> {
-  const answer = await fetch(`${shoal.origin}${POISON}/versions/1?activate=true`, {
+async function register(shoal: RunningShoal, artifact: Uint8Array, version = '1'): Promise<void> {
+  const answer = await fetch(`${shoal.origin}${POISON}/versions/${version}?activate=true`, {
     method: 'PUT',
     headers: { 'content-type': 'application/octet-stream' },
     body: artifact as Uint8Array<ArrayBuffer>,
@@ -151,8 +180,8 @@ async function askUntilQuarantined(shoal: RunningShoal, x: string): Promise<void
   assert.fail('never in quarantine');
 }
 
-async function quarantineOf(shoal: RunningShoal): Promise<{ reason: string }> {
-  const answer = await fetch(`${shoal.origin}${POISON}/versions/1`);
+async function quarantineOf(shoal: RunningShoal, version = '1'): Promise<{ reason: string }> {
+  const answer = await fetch(`${shoal.origin}${POISON}/versions/${version}`);
   const { quarantine } = (await answer.json()) as { quarantine?: { reason: string } };
   assert.ok(quarantine !== undefined);
   return quarantine;

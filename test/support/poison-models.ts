@@ -62,3 +62,21 @@ export function hungryModel(): Uint8Array {
     ],
   });
 }
+
+/**
+ * Fills two gigabytes while it is loaded and keeps none: what depends on no input is worked out then, up to a gigabyte
+ * each, and copied once.
+ */
+export function hungryAtLoadModel(): Uint8Array {
+  return model({
+    input: [value('x', ELEMENT.int64, ['N'])],
+    output: [value('y', ELEMENT.int64, ['N'])],
+    initializer: [int64s('elements', [1], [2n ** 28n])],
+    node: [
+      node('ConstantOfShape', ['elements'], ['zeros']),
+      node('ReduceMax', ['zeros'], ['most'], { keepdims: 1n }),
+      node('Cast', ['most'], ['zero'], { to: BigInt(ELEMENT.int64) }),
+      node('Add', ['x', 'zero'], ['y']),
+    ],
+  });
+}
