@@ -26,7 +26,7 @@ export async function benchOverload(): Promise<void> {
   const settings = '--no-samples --workers 1 --lanes 1 --limit defaultDeadlineMs=1000';
   await using shoal = await startShoal(settings.split(' '));
   const models = [...modelsOf({ seed: SEED, count: TENANTS, mix: MIX })];
-  for (const one of models) await register(shoal.origin, one);
+  for (const one of models) await registerWarm(shoal.origin, one);
   const peak = await peakOf(shoal, models);
   console.log(
     `overload: one lane of runs of ${(1_000 / peak).toFixed(1)} ms answers ${peak.toFixed(0)}/s at most`,
@@ -49,13 +49,9 @@ export async function benchOverload(): Promise<void> {
 
 /** As many as a few connections get that each wait for their answer. */
 async function peakOf({ origin }: RunningShoal, models: readonly SimModel[]): Promise<number> {
-  const requests = models.map(({ tenant, model: name, structure }) => {
-    const instance = Object.fromEntries(structure.features.map((feature) => [feature.name, 1]));
-    return httpPost(
-      `/v1/tenants/${tenant}/models/${name}:predict`,
-      JSON.stringify({ instances: [instance] }),
-    );
-  });
+  const requests = models.map((one) =>
+    httpPost(`/v1/tenants/${one.tenant}/models/${one.model}:predict`, bodyOf(one)),
+  );
   const { hostname: host, port } = new URL(origin);
   const plan = { host, port: Number(port), requests, connections: 8, warmUpMs: 1_000, measureMs: 4_000 };
   return (await runLoad(plan)).perSecond;
@@ -106,15 +102,25 @@ async function usageOf(pid: number): Promise<{ rssMiB: number; cpuSeconds: numbe
   };
 }
 
-async function register(origin: string, { tenant, model: name, structure }: SimModel): Promise<void> {
+/** Registers a model and loads it, however long that takes. */
+async function registerWarm(origin: string, one: SimModel): Promise<void> {
+  const { tenant, model: name, structure } = one;
   const base64 = Buffer.from(slowModel(structure.features.length)).toString('base64');
-  const answer = await request(`${origin}/v1/tenants/${tenant}/models/${name}/versions/1`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ artifact: { base64 }, config: configOf(structure), activate: true }),
-  });
+  const path = `${origin}/v1/tenants/${tenant}/models/${name}`;
+  const registration = { artifact: { base64 }, config: configOf(structure), activate: true };
+  await call('PUT', `${path}/versions/1`, JSON.stringify(registration), 201);
+  await call('POST', `${path}:predict`, bodyOf(one), 200);
+}
+
+async function call(method: 'PUT' | 'POST', url: string, body: string, expected: number): Promise<void> {
+  const headers = { 'content-type': 'application/json', 'x-request-timeout-ms': '60000' };
+  const answer = await request(url, { method, headers, body });
   const text = await answer.body.text();
-  if (answer.statusCode !== 201) throw new Error(text);
+  if (answer.statusCode !== expected) throw new Error(text);
+}
+
+function bodyOf({ structure }: SimModel): string {
+  return JSON.stringify({ instances: [Object.fromEntries(structure.features.map(({ name }) => [name, 1]))] });
 }
 
 /** Adds one to its input so many times. */
