@@ -53,7 +53,7 @@ async function peakOf({ origin }: RunningShoal, models: readonly SimModel[]): Pr
     httpPost(`/v1/tenants/${one.tenant}/models/${one.model}:predict`, bodyOf(one)),
   );
   const { hostname: host, port } = new URL(origin);
-  const plan = { host, port: Number(port), requests, connections: 8, warmUpMs: 1_000, measureMs: 4_000 };
+  const plan = { host, port: Number(port), requests, connections: 4, warmUpMs: 1_000, measureMs: 4_000 };
   return (await runLoad(plan)).perSecond;
 }
 
