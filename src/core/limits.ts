@@ -42,6 +42,8 @@ export const DEFAULT_LIMITS = {
   laneHangMs: 30_000,
   /** Cold loads under way at once in one worker; what else is cold waits in line. */
   workerLoads: 32,
+  /** The same for models that take long to load; each holds its memory while it waits for a lane. */
+  workerHeavyLoads: 4,
   /** What a worker's process may take beside the budget for models: itself, runs, loads, what the allocator holds. */
   workerOverheadBytes: 512 * 1024 * 1024,
   /** What runs may take beyond that while the machine has it; a worker that takes more ends and starts anew. */

@@ -16,6 +16,10 @@ export interface LanePlacement {
 /** What such a model takes to load (2 ms a MiB or so) is too long for runs of small ones to wait behind. */
 const HEAVY_BYTES = 2 * 1024 * 1024;
 
+export function isHeavy(residentBytes: number): boolean {
+  return residentBytes >= HEAVY_BYTES;
+}
+
 export interface LanesOptions extends LaneOptions {
   /** Lanes for models that load in a moment. */
   readonly light: number;
@@ -62,7 +66,7 @@ export class Lanes implements LanePlacement {
    * bytes, then with the least to do.
    */
   place(residentBytes: number): Placed {
-    const lanes = residentBytes < HEAVY_BYTES ? this.#light : this.#heavy;
+    const lanes = isHeavy(residentBytes) ? this.#heavy : this.#light;
     let best = lanes[0] as Lane;
     for (const lane of lanes) if (this.#isBetter(lane, best)) best = lane;
     this.#residentBytes.set(best, this.#bytesOf(best) + residentBytes);

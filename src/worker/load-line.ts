@@ -11,6 +11,8 @@ export interface LoadLineOptions {
   readonly parallelLoads: number;
   /** Versions that were at work when a worker died: no two of them are loaded beside each other. */
   readonly suspects: { has(key: ModelKey): boolean };
+  /** The suspects being loaded, of this line and any other. */
+  readonly suspectsUnderWay: Set<Copy>;
 }
 
 /**
@@ -21,7 +23,6 @@ export class LoadLine {
   readonly #options: LoadLineOptions;
   readonly #line = new FairQueue<Copy>();
   readonly #aside = new Set<Copy>();
-  readonly #suspectsUnderWay = new Set<Copy>();
   #underWay = 0;
   /** Between two loads that end while there is work for all lanes: what the line moves by. */
   #paceMs: number | undefined;
@@ -54,8 +55,9 @@ export class LoadLine {
   /** Whose turn it is; undefined: nobody may begin now. */
   next(): Copy | undefined {
     if (!this.hasSlot) return undefined;
+    const { suspects, suspectsUnderWay } = this.#options;
     for (let head = this.#line.peek(); head !== undefined; head = this.#line.peek()) {
-      if (this.#suspectsUnderWay.size === 0 || !this.#options.suspects.has(head.key)) return head;
+      if (suspectsUnderWay.size === 0 || !suspects.has(head.key)) return head;
       this.#line.shift();
       this.#aside.add(head);
     }
@@ -65,16 +67,19 @@ export class LoadLine {
   /** Begins the load of what `next` showed. */
   begin(nowMs: number): void {
     const copy = this.#line.shift() as Copy;
-    if (this.#options.suspects.has(copy.key)) this.#suspectsUnderWay.add(copy);
+    if (this.#options.suspects.has(copy.key)) this.#options.suspectsUnderWay.add(copy);
     if (this.#underWay === 0) this.#movedMs = nowMs;
     this.#underWay++;
   }
 
   /** The load has ended, well or badly; `wasBegun`: a lane has worked on it. */
-  end(copy: Copy, nowMs: number, wasBegun: boolean): void {
+  end(nowMs: number, wasBegun: boolean): void {
     if (wasBegun) this.#measure(nowMs);
     this.#underWay--;
-    if (!this.#suspectsUnderWay.delete(copy)) return;
+  }
+
+  /** No suspect is under way any more: those that stepped aside are in line again. */
+  readmit(): void {
     for (const waiting of this.#aside) this.push(waiting);
     this.#aside.clear();
   }

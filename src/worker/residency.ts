@@ -5,18 +5,16 @@ import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
 import type { Copy, ResidentCopy } from './copy.ts';
 import type { Placed } from './lanes.ts';
 import type { Lease, Waiter } from './lease.ts';
-import { LoadLine, type LoadLineOptions } from './load-line.ts';
+import { LoadLines, type LoadLinesOptions } from './load-lines.ts';
 import { MemoryWait } from './memory-wait.ts';
 import { Residents, type ResidentsOptions } from './residents.ts';
 
 export interface ResidencyOptions extends ResidentsOptions {
-  readonly limits: ResidentsOptions['limits'] & {
-    readonly workerLoads: number;
-    readonly memoryWaitMs: number;
-  };
+  readonly limits: ResidentsOptions['limits'] &
+    LoadLinesOptions['limits'] & { readonly memoryWaitMs: number };
   readonly artifacts: ArtifactSource;
-  readonly parallelLoads: LoadLineOptions['parallelLoads'];
-  readonly suspects: LoadLineOptions['suspects'];
+  readonly parallelLoads: LoadLinesOptions['parallelLoads'];
+  readonly suspects: LoadLinesOptions['suspects'];
 }
 
 /**
@@ -28,16 +26,15 @@ export class Residency {
   readonly residents: Residents;
   readonly #options: ResidencyOptions;
   readonly #copies = new Map<ModelKey, Copy>();
-  readonly #line: LoadLine;
+  readonly #line: LoadLines;
   readonly #memoryWait: MemoryWait;
   #stepScheduled = false;
 
   constructor(options: ResidencyOptions) {
-    const { limits, parallelLoads, suspects } = options;
     this.#options = options;
     this.residents = new Residents(options);
-    this.#line = new LoadLine({ slots: limits.workerLoads, parallelLoads, suspects });
-    this.#memoryWait = new MemoryWait(limits.memoryWaitMs, () => this.#step());
+    this.#line = new LoadLines(options);
+    this.#memoryWait = new MemoryWait(options.limits.memoryWaitMs, () => this.#step());
   }
 
   isResident(key: ModelKey): boolean {
@@ -105,7 +102,7 @@ export class Residency {
       digest: parts.digest,
       residentBytes,
       arrivedMs,
-      expectedMs: arrivedMs + this.#line.waitMs(parts.tenant),
+      expectedMs: arrivedMs + this.#line.of(residentBytes).waitMs(parts.tenant),
       waiters: new Set(),
       state: 'waiting',
       leases: 0,
@@ -118,7 +115,7 @@ export class Residency {
   }
 
   /** Better refused at once than after a wait that can't end well. */
-  #checkWait({ state, expectedMs }: Copy, waiter: Waiter): void {
+  #checkWait({ state, expectedMs, residentBytes }: Copy, waiter: Waiter): void {
     if (state !== 'waiting' || expectedMs <= waiter.expiresAtMs) return;
     const { clock, metrics } = this.#options;
     const nowMs = clock();
@@ -129,7 +126,7 @@ export class Residency {
     const leftMs = Math.floor(waiter.expiresAtMs - nowMs);
     throw new ShoalError(
       'OVERLOADED',
-      `${this.#line.size} cold models wait to be loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
+      `${this.#line.of(residentBytes).size} cold models wait to be loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
       { retryAfterSeconds: waitMs / 1_000 },
     );
   }
@@ -176,7 +173,7 @@ export class Residency {
   async #load(copy: Copy): Promise<void> {
     const { clock, metrics } = this.#options;
     this.#memoryWait.end();
-    this.#line.begin(clock());
+    this.#line.begin(copy, clock());
     copy.state = 'loading';
     this.residents.reserve(copy.residentBytes);
     const placed = await this.#fetchAndLoad(copy).catch(asShoalError);

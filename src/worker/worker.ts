@@ -67,7 +67,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     idleTtlMs: config.idleTtlMs,
     excessBytes: () => memory.excessBytes(),
     suspects,
-    parallelLoads: config.lanes,
+    parallelLoads: laneCounts(config),
     onEvicted: (key, reason, displacer) => logger.debug({ key, reason, for: displacer }, 'model evicted'),
   });
   const { sweepMs } = residency.residents;

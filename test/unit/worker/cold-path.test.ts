@@ -25,6 +25,11 @@ async function pace(scene: ReturnType<typeof timed>, count: number, loadMs: numb
   }
 }
 
+/** Of the artifact that `keyOf` names. */
+function digestOf(model: number): string {
+  return keyOf(model).split('@')[1] as string;
+}
+
 function refusal(
   { residency }: ReturnType<typeof timed>,
   key: string,
@@ -88,6 +93,23 @@ test('lanes side by side make the line move faster, also when only one was busy 
   // Four under way, six wait; a lane is free when seven of them are done, one every 25 ms.
   assert.equal((await refusal(scene, keyOf(10), scene.time.nowMs + 174))?.retryAfterSeconds, 0.175);
   assert.equal(await refusal(scene, keyOf(10), scene.time.nowMs + 176), undefined);
+});
+
+test('short loads do not wait for slots that long ones have', async () => {
+  const heavyBytes = 8 * 1024 * 1024;
+  const { lanes, residency } = world({ budgetBytes: 100 * heavyBytes, workerLoads: 2, workerHeavyLoads: 1 });
+  const ask = (model: number, bytes: number): void =>
+    residency.load(keyOf(model), bytes, waiterOf({ loaded: () => undefined, failed: assert.fail }));
+  for (let model = 0; model < 3; model++) ask(model, heavyBytes);
+  for (let model = 3; model < 6; model++) ask(model, 1);
+  await quiet();
+  assert.deepEqual(lanes.loading(), [0, 3, 4].map(digestOf), 'one long and two short');
+  lanes.finish(1);
+  await quiet();
+  assert.deepEqual(lanes.loading(), [0, 4, 5].map(digestOf));
+  lanes.finish(0);
+  await quiet();
+  assert.deepEqual(lanes.loading(), [4, 5, 1].map(digestOf));
 });
 
 test('a caller that goes away ends neither the load for the others nor one that has begun', async () => {

@@ -9,7 +9,9 @@ import { StepLanes } from './step-lanes.ts';
 export const BUDGET_BYTES = 100;
 
 export interface WorldSettings extends Partial<ResidencyOptions['limits']> {
+  /** Of light models. */
   readonly parallelLoads?: number;
+  readonly budgetBytes?: number;
   readonly idleTtlMs?: number;
   readonly excessBytes?: () => number;
   readonly suspects?: { has(key: string): boolean };
@@ -22,9 +24,16 @@ export function world(settings: WorldSettings = {}) {
   const lanes = new StepLanes();
   const evicted: { key: string; reason: EvictionReason; displacer: string | undefined }[] = [];
   const residency = new Residency({
-    budgetBytes: BUDGET_BYTES,
-    limits: { memoryWaitMs: 60_000, workerLoads: 32, pinnedPercent: 50, historyVersions: 100, ...settings },
-    parallelLoads: settings.parallelLoads ?? 1,
+    budgetBytes: settings.budgetBytes ?? BUDGET_BYTES,
+    limits: {
+      memoryWaitMs: 60_000,
+      workerLoads: 32,
+      workerHeavyLoads: 4,
+      pinnedPercent: 50,
+      historyVersions: 100,
+      ...settings,
+    },
+    parallelLoads: { light: settings.parallelLoads ?? 1, heavy: 1 },
     lanes,
     artifacts: { read: (digest: Digest) => Promise.resolve(Buffer.from(digest)) },
     metrics: makeWorkerMetrics(new Registry()),

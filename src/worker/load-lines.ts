@@ -1,0 +1,70 @@
+import type { Copy } from './copy.ts';
+import { isHeavy } from './lanes.ts';
+import { LoadLine, type LoadLineOptions } from './load-line.ts';
+
+export interface LoadLinesOptions extends Pick<LoadLineOptions, 'suspects'> {
+  readonly limits: { readonly workerLoads: number; readonly workerHeavyLoads: number };
+  /** Lanes for models that load in a moment, and for the others. */
+  readonly parallelLoads: { readonly light: number; readonly heavy: number };
+}
+
+/**
+ * Two lines, as there are two kinds of lanes: where few loads take long and many are short, one line would have the
+ * short ones wait for lanes that they don't need. Of two heads that may begin, the one that came first is next.
+ */
+export class LoadLines {
+  readonly #suspectsUnderWay = new Set<Copy>();
+  readonly #light: LoadLine;
+  readonly #heavy: LoadLine;
+
+  constructor({ limits, parallelLoads, suspects }: LoadLinesOptions) {
+    const shared = { suspects, suspectsUnderWay: this.#suspectsUnderWay };
+    this.#light = new LoadLine({ slots: limits.workerLoads, parallelLoads: parallelLoads.light, ...shared });
+    this.#heavy = new LoadLine({
+      slots: limits.workerHeavyLoads,
+      parallelLoads: parallelLoads.heavy,
+      ...shared,
+    });
+  }
+
+  get size(): number {
+    return this.#light.size + this.#heavy.size;
+  }
+
+  get underWay(): number {
+    return this.#light.underWay + this.#heavy.underWay;
+  }
+
+  of(residentBytes: number): LoadLine {
+    return isHeavy(residentBytes) ? this.#heavy : this.#light;
+  }
+
+  push(copy: Copy): void {
+    this.of(copy.residentBytes).push(copy);
+  }
+
+  delete(copy: Copy): void {
+    this.of(copy.residentBytes).delete(copy);
+  }
+
+  /** Whose turn it is; undefined: nobody may begin now. */
+  next(): Copy | undefined {
+    const light = this.#light.next();
+    const heavy = this.#heavy.next();
+    if (light === undefined || heavy === undefined) return light ?? heavy;
+    return heavy.arrivedMs < light.arrivedMs ? heavy : light;
+  }
+
+  /** Begins the load of what `next` showed. */
+  begin(copy: Copy, nowMs: number): void {
+    this.of(copy.residentBytes).begin(nowMs);
+  }
+
+  /** The load has ended, well or badly; `wasBegun`: a lane has worked on it. */
+  end(copy: Copy, nowMs: number, wasBegun: boolean): void {
+    this.of(copy.residentBytes).end(nowMs, wasBegun);
+    if (!this.#suspectsUnderWay.delete(copy)) return;
+    this.#light.readmit();
+    this.#heavy.readmit();
+  }
+}
