@@ -1,3 +1,4 @@
+import type { SelfKillCause } from '../../wire/crash-journal.ts';
 import type { LaneFailure } from '../../wire/lane.ts';
 
 /** Another worker of the shard, or this one when it is back, can answer. */
@@ -17,4 +18,9 @@ export const SUSPECT_BACKGROUND: LaneFailure = {
 /** Its callers find another worker of the shard. */
 export function heldFailure(laneOverrunMs: number): LaneFailure {
   return { code: 'OVERLOADED', message: `another model has held the lane for more than ${laneOverrunMs} ms` };
+}
+
+/** Why a thread is gone: its own heap was full, or it threw what it never should. */
+export function causeOf(error: Error): SelfKillCause {
+  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'bug';
 }

@@ -12,7 +12,7 @@ import {
 import type { ModelKey } from '../../wire/model-key.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import { AVERAGE_SHARE, type Batch, expectedUs, type LaneRun, makeTask, type ReleaseJob } from './batch.ts';
-import { EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
+import { causeOf, EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
 import type { HeldModels } from './held.ts';
 import { LoadQueue } from './load-queue.ts';
 import { RunQueue } from './run-queue.ts';
@@ -82,7 +82,7 @@ export class Lane implements SuspectsLane {
       recordTiming: false,
       workerData,
     });
-    this.#pool.on('error', (error: Error) => this.#onLost(error));
+    this.#pool.on('error', (error: Error) => options.onLost(error, causeOf(error)));
   }
 
   /** Resolves when the thread has started. */
@@ -276,7 +276,7 @@ export class Lane implements SuspectsLane {
   }
 
   #lose(batch: Batch, error: Error): void {
-    if (!this.#closing) this.#onLost(error);
+    if (!this.#closing) this.#options.onLost(error, causeOf(error));
     this.#done();
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));
@@ -291,10 +291,5 @@ export class Lane implements SuspectsLane {
     if (!this.#sentSuspect) return;
     this.#sentSuspect = false;
     this.#options.suspects.leave();
-  }
-
-  #onLost(error: Error): void {
-    const isMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
-    this.#options.onLost(error, isMemory ? 'memory' : 'bug');
   }
 }
