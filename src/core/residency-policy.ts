@@ -12,20 +12,20 @@ export interface ResidencySnapshot {
   readonly usedBytes: number;
   /** The part of `usedBytes` that evictions under way will free. */
   readonly leavingBytes: number;
-  /** Least recently used first. */
+  /** Least worth keeping first (core/eviction-order). */
   readonly idle: Iterable<IdleModel>;
 }
 
 export type ResidencyAction =
   | { readonly action: 'load' }
-  | { readonly action: 'evict'; readonly keys: readonly string[]; readonly reason: 'lru' }
+  | { readonly action: 'evict'; readonly keys: readonly string[]; readonly reason: 'room' }
   /** Evictions under way will make room, or only leased models are left: try again after a change. */
   | { readonly action: 'wait'; readonly reason: 'evicting' | 'all-leased' }
   | { readonly action: 'refuse'; readonly reason: string };
 
 /**
- * What to do for the load at the head of the line. Evicts the least recently used, and of those only what is
- * needed: without any one of them the room would not do.
+ * What to do for the load at the head of the line. Evicts those least worth keeping, and of those only what
+ * is needed: without any one of them the room would not do.
  */
 export function decideLoad(snapshot: ResidencySnapshot): ResidencyAction {
   const { budgetBytes, neededBytes, usedBytes, leavingBytes } = snapshot;
@@ -45,11 +45,11 @@ export function decideLoad(snapshot: ResidencySnapshot): ResidencyAction {
     if (missingBytes <= 0) break;
   }
   if (missingBytes > 0) return { action: 'wait', reason: leavingBytes > 0 ? 'evicting' : 'all-leased' };
-  // The last one may free so much that earlier, more recently needed ones can stay; spare those used latest first.
+  // The last one may free so much that earlier ones can stay; spare those most worth keeping.
   const keys: string[] = [];
   for (const model of chosen.toReversed()) {
     if (missingBytes + model.residentBytes <= 0) missingBytes += model.residentBytes;
     else keys.push(model.key);
   }
-  return { action: 'evict', keys: keys.toReversed(), reason: 'lru' };
+  return { action: 'evict', keys: keys.toReversed(), reason: 'room' };
 }

@@ -37,14 +37,14 @@ test('loads only within the budget, evicts only what is needed and only when not
   );
 });
 
-test('the least recently used go first', () => {
+test('those least worth keeping go first', () => {
   const idle = [
-    { key: 'oldest', residentBytes: 10 },
-    { key: 'older', residentBytes: 10 },
-    { key: 'newest', residentBytes: 10 },
+    { key: 'least', residentBytes: 10 },
+    { key: 'less', residentBytes: 10 },
+    { key: 'more', residentBytes: 10 },
   ];
   const snapshot = { budgetBytes: 30, neededBytes: 15, usedBytes: 30, leavingBytes: 0, idle };
-  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['oldest', 'older'], reason: 'lru' });
+  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['least', 'less'], reason: 'room' });
 });
 
 test('a small one stays when a large one has to go in any case', () => {
@@ -53,7 +53,7 @@ test('a small one stays when a large one has to go in any case', () => {
     { key: 'large', residentBytes: 50 },
   ];
   const snapshot = { budgetBytes: 60, neededBytes: 40, usedBytes: 55, leavingBytes: 0, idle };
-  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['large'], reason: 'lru' });
+  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['large'], reason: 'room' });
 });
 
 test('a model beyond the whole budget is refused with both figures', () => {
