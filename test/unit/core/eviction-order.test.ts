@@ -153,7 +153,11 @@ describe('ageing', () => {
   test('however long it runs, numbers stay numbers and the order right', () => {
     const order = new EvictionOrder<EvictionCandidate>();
     for (const name of ['old', 'rare', 'often']) order.add(model(name));
-    // Beyond three times what a double could hold without being scaled down.
+    use(order, 'rare', 1);
+    use(order, 'often', 2);
+    use(order, 'old', 3);
+    assert.deepEqual(keysOf(order), ['rare', 'often', 'old']);
+    // Beyond what a double could hold several times over.
     for (let round = 0; round < 400_000; round++) {
       order.use('often');
       order.use('often');
@@ -166,6 +170,21 @@ describe('ageing', () => {
 });
 
 describe('memory of those gone', () => {
+  test('is as large as what is resident, or the floor, whatever is asked for', () => {
+    const order = new EvictionOrder<EvictionCandidate>();
+    const ask = (count: number): void => {
+      for (let number = 0; number < count; number++) order.use(`cold${number}`);
+    };
+    ask(10_000);
+    assert.equal(order.remembered, REMEMBERED_FLOOR);
+    const resident = Array.from({ length: 1_000 }, (_, number) => model(`resident${number}`));
+    for (const each of resident) order.add(each);
+    ask(10_000);
+    assert.equal(order.remembered, 2 * resident.length);
+    for (const each of resident) order.delete(each);
+    assert.equal(order.remembered, REMEMBERED_FLOOR);
+  });
+
   test('a model that comes back is no stranger', () => {
     const order = new EvictionOrder<EvictionCandidate>();
     const known = model('known');
