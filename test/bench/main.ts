@@ -2,6 +2,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
 import { benchOverload } from './overload.ts';
+import { benchPolicies } from './policies.ts';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
 import { benchScale } from './scale.ts';
@@ -13,6 +14,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   loads: benchLoads,
   registrations: benchRegistrations,
   overload: benchOverload,
+  policies: benchPolicies,
   scale: benchScale,
 };
 
