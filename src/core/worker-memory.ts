@@ -33,8 +33,8 @@ const TRIM_SHARE = 1 / 32;
  * Whether to give free pages back. `besideBytes`: resident but of no model; `floorBytes`: the least that has been
  * seen since the last trim, so that what a trim can't give back isn't tried for again and again.
  */
-export function isTrimDue(besideBytes: number, floorBytes: number, budgetBytes: number): boolean {
-  return besideBytes - floorBytes > TRIM_BYTES + TRIM_SHARE * budgetBytes;
+export function isTrimDue(besideBytes: number, floorBytes: number, rssBytes: number): boolean {
+  return besideBytes - floorBytes > TRIM_BYTES + TRIM_SHARE * rssBytes;
 }
 
 /**

@@ -16,8 +16,8 @@ const SESSION_BYTES = 62 * 1024;
 const RESIDENT_PER_ATTRIBUTE_BYTE = 5.5;
 const RESIDENT_PER_WEIGHT_BYTE = 1.2;
 
-/** Objects of a model outside of the native heap, and the ends of its pages: measured on many copies of each kind. */
-const BESIDE_HEAP_BYTES = 9 * 1024;
+/** A model's objects in a worker and the ends of its pages: what many copies take beyond the native heap. */
+const BESIDE_HEAP_BYTES = 12 * 1024;
 
 /** The least that any session takes: of those measured a single node of 82 bytes took 36 KiB. */
 const LEAST_BYTES = 36 * 1024;
@@ -31,8 +31,8 @@ const FAR_BELOW = 0.75;
 const AGREEING = 0.1;
 
 /**
- * What releasing a model gives back to the native heap is what it held; within 5 % of what many copies add to a
- * resident set (`npm run bench memory`). Exact when glibc keeps no freed chunks for each thread (the tunable
+ * What releasing a model gives back to the native heap is what it held; within a tenth of what many copies add
+ * to a resident set (`npm run bench memory`). Exact when glibc keeps no freed chunks for each thread (the tunable
  * `glibc.malloc.tcache_count=0`) and nobody else is at work. Without a native heap the resident set's growth must
  * do, which says nothing of a model that fits into pages that earlier ones left, so that it never goes below the
  * estimate. `weightBytes`: those of its initializers.

@@ -41,9 +41,9 @@ export type WorkerMessage =
 
 /**
  * What a worker process is started with, for glibc's malloc (others don't look). Large blocks are given back when
- * they are freed, and the size from which one is large doesn't grow by itself; with the default settings the same
- * loads and evictions held 40 % more memory (`npm run bench memory`). Blocks of less than 1 MiB stay out of the
- * kernel's list of mappings, which is bounded (65,530).
+ * they are freed, and the size from which one is large doesn't grow by itself: the same loads and evictions take
+ * a sixth less memory at their highest (`npm run bench memory`). Blocks of less than 1 MiB stay out of the kernel's
+ * list of mappings, which is bounded (65,530).
  */
 export const WORKER_ENV = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_MMAP_MAX_: '32768' } as const;
 

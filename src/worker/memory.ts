@@ -126,9 +126,9 @@ export class WorkerMemory {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
     this.#excessBytes = this.#samples.length < SAMPLES ? 0 : excessBytes(this.#samples, this.#bounds);
     this.#floorBytes = Math.min(this.#floorBytes, besideBytes);
-    const { heap, budgetBytes } = this.#options;
+    const { heap } = this.#options;
     if (heap === undefined || this.#trimming || this.#polls < this.#trimFromPoll) return;
-    if (isTrimDue(besideBytes, this.#floorBytes, budgetBytes)) await this.#trim(heap);
+    if (isTrimDue(besideBytes, this.#floorBytes, rssBytes)) await this.#trim(heap);
   }
 
   async #trim(heap: NativeHeap): Promise<void> {

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
+import { benchMemory } from './memory.ts';
 import { benchOverload } from './overload.ts';
 import { benchPolicies } from './policies.ts';
 import { benchPredictions } from './predictions.ts';
@@ -13,6 +14,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   kinds: benchKinds,
   loads: benchLoads,
   registrations: benchRegistrations,
+  memory: benchMemory,
   overload: benchOverload,
   policies: benchPolicies,
   scale: benchScale,

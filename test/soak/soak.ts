@@ -14,6 +14,8 @@ export interface SoakPlan {
   readonly mix: Mix;
   /** At the end so long passes until every model is evicted. */
   readonly idleTtlMs: number;
+  /** What the worker is started with, if not as ever. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onReport: (report: SoakReport) => void;
 }
 
@@ -47,7 +49,7 @@ const SETTLE_LOOKS = 20;
 /** One real worker process, driven by frames, that loads and evicts until it has done so `loads` times. */
 export async function soak(plan: SoakPlan): Promise<SoakResult> {
   const { budgetBytes, idleTtlMs } = plan;
-  const worker = await startTestWorker({ lanes: 2, budgetBytes, idleTtlMs });
+  const worker = await startTestWorker({ lanes: 2, budgetBytes, idleTtlMs }, [], 2, plan.env);
   try {
     const models = await manyModels(worker, plan);
     const beforeBytes = (await stateOf(worker)).rssBytes;

@@ -61,6 +61,7 @@ export async function startTestWorker(
   } = {},
   execArgv: readonly string[] = [],
   log: 'pipe' | 2 = 2,
+  env: Readonly<Record<string, string>> = WORKER_ENV,
 ): Promise<TestWorker> {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
@@ -72,7 +73,7 @@ export async function startTestWorker(
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
     stdio: ['ignore', log, log, 'ipc'],
     execArgv: [...process.execArgv, ...WORKER_EXEC_ARGV, ...execArgv],
-    env: { ...process.env, ...WORKER_ENV },
+    env: { ...process.env, ...env },
   });
   child.send(config);
   const [message] = (await once(child, 'message')) as [WorkerMessage];

@@ -29,7 +29,7 @@ test('excess never takes more than a quarter of the budget, and grows with the s
   );
 });
 
-test('free pages are given back when more than 32 MiB and a 32nd of the budget lie above the floor', () => {
+test('free pages are given back when more than 32 MiB and a 32nd of the process lie above the floor', () => {
   assert.equal(isTrimDue(200 * MIB, 150 * MIB, 1_000 * MIB), false);
   assert.equal(isTrimDue(220 * MIB, 150 * MIB, 1_000 * MIB), true);
   assert.equal(isTrimDue(220 * MIB, 200 * MIB, 1_000 * MIB), false);

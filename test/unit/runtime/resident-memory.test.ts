@@ -32,7 +32,7 @@ function madeUp(heldBytes: number, strayBytes: number[]) {
 
 const ARTIFACT = new Uint8Array(10_000);
 const ESTIMATE_BYTES = estimateResidentBytes(ARTIFACT.length, 0);
-const BESIDE_BYTES = 9 * 1024;
+const BESIDE_BYTES = 12 * 1024;
 
 test('what the release gives back is what the model takes', async () => {
   const made = madeUp(ESTIMATE_BYTES, []);
@@ -69,9 +69,11 @@ test('where there is no glibc the reason is told', async () => {
   assert.equal(reasons.length, heap === undefined ? 1 : 0);
   if (heap === undefined) return;
   const beforeBytes = heap.usedBytes();
-  const executor = await loadOnnxSession(loadArtifact('fraud-forest'));
-  assert.ok(heap.usedBytes() - beforeBytes > 1_000_000);
-  await executor.release();
+  const held: Executor[] = [];
+  for (let copy = 0; copy < 4; copy++) held.push(await loadOnnxSession(loadArtifact('fraud-forest')));
+  // 10 MB, and whatever is collected meanwhile.
+  assert.ok(heap.usedBytes() - beforeBytes > 5_000_000);
+  for (const executor of held) await executor.release();
   await heap.trim();
 });
 
@@ -87,7 +89,10 @@ for (const [name, copies] of process.platform === 'linux' ? GLIBC_MODELS : []) {
     const program = new URL('../../support/measuring-process.ts', import.meta.url);
     const child = fork(program, [name, String(copies)], { env: { ...process.env, ...ADMISSION_ENV } });
     const [{ measuredBytes, copyBytes }] = (await once(child, 'message')) as [Measured];
-    const ratio = measuredBytes / copyBytes;
-    assert.ok(ratio > 0.9 && ratio < 1.1, `measured ${measuredBytes}, a copy takes ${copyBytes}`);
+    // A worker has objects of its own for each model, which these copies have not.
+    assert.ok(
+      measuredBytes > 0.9 * copyBytes && measuredBytes < 1.1 * copyBytes + 8 * 1024,
+      `measured ${measuredBytes}, a copy takes ${copyBytes}`,
+    );
   });
 }
