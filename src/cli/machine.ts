@@ -1,7 +1,11 @@
 import os from 'node:os';
+import { DEFAULT_LIMITS } from '../core/limits.ts';
 
-/** What is left to models after this process, the workers' own overhead and the page cache had theirs. */
-const SHARE_FOR_MODELS = 0.6;
+/** What is left to models after the page cache and other programs had theirs, at most and at least. */
+const LARGEST_SHARE = 0.6;
+const LEAST_SHARE = 0.2;
+/** The router, the manager and the admission processes. */
+const FRONT_BYTES = 512 * 1024 * 1024;
 
 /** Memory that this process may use: its cgroup's limit, else the machine's. */
 function memoryBytes(): number {
@@ -9,8 +13,11 @@ function memoryBytes(): number {
   return limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
 }
 
-export function defaultBudgetBytes(workers: number): number {
-  return Math.floor((memoryBytes() * SHARE_FOR_MODELS) / workers);
+/** For one of so many workers. Budgets and overheads of all of them fit into the machine, unless it is very small. */
+export function defaultBudgetBytes(workers: number, totalBytes = memoryBytes()): number {
+  const leftBytes = totalBytes - FRONT_BYTES - workers * DEFAULT_LIMITS.workerOverheadBytes;
+  const forModels = Math.min(LARGEST_SHARE * totalBytes, Math.max(LEAST_SHARE * totalBytes, leftBytes));
+  return Math.floor(forModels / workers);
 }
 
 export function defaultLanes(workers: number): number {
