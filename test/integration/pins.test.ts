@@ -4,11 +4,11 @@ import { loadArtifact } from '../support/cases.ts';
 import { type RunningShoal, startShoal } from '../support/shoal.ts';
 import { until } from '../support/until.ts';
 
-const FILLERS = Array.from({ length: 40 }, (_, index) => `filler-${index}`);
+const FILLERS = Array.from({ length: 70 }, (_, index) => `filler-${index}`);
 const pathOf = (model: string): string => `/v1/tenants/acme/models/${model}`;
 
 it('a model with minCopies stays when memory is short, where others go, until that is taken back', async () => {
-  // Room for about a dozen models a worker.
+  // Room for about two dozen models a worker.
   const memory = ['--workers', '2', '--memory', '1MiB'];
   await using shoal = await startShoal([...memory, '--no-samples', '--limit', 'pinMs=900']);
   for (const model of ['pinned', ...FILLERS]) await register(shoal, model);
