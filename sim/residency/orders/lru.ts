@@ -1,26 +1,36 @@
+import { type Scored, ScoreHeap } from '../../../src/core/score-heap.ts';
 import type { Order } from '../simulate.ts';
 import type { TraceModel } from '../traces.ts';
 
-/** Least recently used first. */
+interface Entry extends Scored {
+  readonly model: TraceModel;
+  usedAt: number;
+}
+
+/** Least recently used first. (In a Map's own order it would be slow: see `npm run bench -- policies`.) */
 export class Lru implements Order {
-  readonly #models = new Map<string, TraceModel>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #heap = new ScoreHeap<Entry>(({ usedAt }) => usedAt);
+  #now = 0;
 
   use(key: string): void {
-    const model = this.#models.get(key);
-    if (model === undefined) return;
-    this.#models.delete(key);
-    this.#models.set(key, model);
+    this.#now++;
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.usedAt = this.#now;
   }
 
   add(model: TraceModel): void {
-    this.#models.set(model.key, model);
+    const entry = { model, usedAt: this.#now, score: 0, place: 0 };
+    this.#entries.set(model.key, entry);
+    this.#heap.push(entry);
   }
 
   delete(model: TraceModel): void {
-    this.#models.delete(model.key);
+    this.#heap.delete(this.#entries.get(model.key) as Entry);
+    this.#entries.delete(model.key);
   }
 
-  candidates(): Iterable<TraceModel> {
-    return this.#models.values();
+  *candidates(): Generator<TraceModel> {
+    for (const { model } of this.#heap.ascending()) yield model;
   }
 }
