@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { SmallMap } from '../../../src/router/small-map.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '');
