@@ -30,7 +30,10 @@ async function benchOne({ count, ratePerSecond }: Scale): Promise<void> {
   const startedAt = performance.now();
   const pushed = await cli(['sim', 'models', ...workload, '--distinct', DISTINCT, '--push', first.origin]);
   const seconds = (performance.now() - startedAt) / 1000;
-  row('registered', `${Number(pushed['registered'])} in ${seconds.toFixed(0)} s (${(count / seconds).toFixed(0)}/s)`);
+  row(
+    'registered',
+    `${Number(pushed['registered'])} in ${seconds.toFixed(0)} s (${(count / seconds).toFixed(0)}/s)`,
+  );
   row('RSS of router and manager then', await rssOf(first));
   row('on disk', await diskOf(first.dataDir));
   await first.stop();
