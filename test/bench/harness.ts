@@ -5,10 +5,16 @@ import type { LoadPlan, LoadResult } from './load.ts';
 const LOAD = new URL('./load.ts', import.meta.url);
 const ECHO = new URL('./echo.ts', import.meta.url);
 
-export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+/** Errors are part of the result. */
+export async function tryLoad(plan: LoadPlan): Promise<LoadResult> {
   const child = fork(LOAD, { serialization: 'advanced' });
   child.send(plan);
   const [result] = (await once(child, 'message')) as [LoadResult];
+  return result;
+}
+
+export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+  const result = await tryLoad(plan);
   if (result.errors > 0) throw new Error(`${result.errors} requests failed; the first: ${result.firstError}`);
   return result;
 }

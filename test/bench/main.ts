@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { benchFailures } from './failures.ts';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
 import { benchMemory } from './memory.ts';
@@ -16,6 +17,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   registrations: benchRegistrations,
   memory: benchMemory,
   overload: benchOverload,
+  failures: benchFailures,
   policies: benchPolicies,
   scale: benchScale,
 };
