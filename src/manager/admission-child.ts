@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ModelConfig } from '../model/config.ts';
 import {
   ADMISSION_ENV,
+  ADMISSION_EXEC_ARGV,
   type AdmissionAnswer,
   type AdmissionCall,
   type AdmissionMessage,
@@ -57,7 +58,7 @@ export class AdmissionChild<T extends Trial> {
     const program = new URL('./admission-process.ts', import.meta.url);
     this.#child = fork(program, [String(limits.admissionBytes)], {
       serialization: 'advanced',
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: ['--disable-warning=ExperimentalWarning', ...ADMISSION_EXEC_ARGV],
       env: { ...Object.fromEntries(ENVIRONMENT.flatMap((name) => entryOf(name))), ...ADMISSION_ENV },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', 'pipe'],
     });

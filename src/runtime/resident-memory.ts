@@ -23,12 +23,13 @@ const BESIDE_HEAP_BYTES = 12 * 1024;
 const LEAST_BYTES = 36 * 1024;
 
 /**
- * A figure this far from the estimate is taken again, as what the garbage collector frees in that moment counts
- * too, until two agree.
+ * A figure this far from the estimate is taken again until two agree, as what other threads take and free in that
+ * moment (the compiler, the garbage collector) counts too.
  */
 const FAR_ABOVE = 1.5;
 const FAR_BELOW = 0.75;
 const AGREEING = 0.1;
+const MOST_FIGURES = 5;
 
 /**
  * What releasing a model gives back to the native heap is what it held; within a tenth of what many copies add
@@ -52,25 +53,34 @@ export async function loadMeasured(
     executor,
     loadMs,
     async release() {
-      const firstBytes = await releasedBytes(executor, heap);
-      const share = firstBytes / estimateBytes;
-      if (share >= FAR_BELOW && share <= FAR_ABOVE) return firstBytes;
-      const again = async (): Promise<number> => releasedBytes(await load(prepared), heap);
-      const secondBytes = await again();
-      if (Math.abs(secondBytes - firstBytes) <= AGREEING * firstBytes) return firstBytes;
-      return median(firstBytes, secondBytes, await again());
+      const figures = [await releasedBytes(executor, heap)];
+      if (!isNear(figures[0] as number, estimateBytes)) {
+        while (figures.length < MOST_FIGURES) {
+          const nextBytes = await releasedBytes(await load(prepared), heap);
+          const twinBytes = figures.find(
+            (bytes) => Math.abs(bytes - nextBytes) <= AGREEING * Math.abs(bytes),
+          );
+          if (twinBytes !== undefined) return Math.max(LEAST_BYTES, twinBytes);
+          figures.push(nextBytes);
+        }
+      }
+      return Math.max(LEAST_BYTES, middle(figures));
     },
   };
 }
 
-function median(a: number, b: number, c: number): number {
-  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+function isNear(bytes: number, estimateBytes: number): boolean {
+  return bytes >= FAR_BELOW * estimateBytes && bytes <= FAR_ABOVE * estimateBytes;
+}
+
+function middle(figures: readonly number[]): number {
+  return figures.toSorted((a, b) => a - b)[figures.length >> 1] as number;
 }
 
 async function releasedBytes(executor: Executor, heap: NativeHeap): Promise<number> {
   const heldBytes = heap.usedBytes();
   await executor.release();
-  return Math.max(LEAST_BYTES, heldBytes - heap.usedBytes() + BESIDE_HEAP_BYTES);
+  return heldBytes - heap.usedBytes() + BESIDE_HEAP_BYTES;
 }
 
 async function loadWatched(prepared: Uint8Array, load: Load, estimateBytes: number): Promise<MeasuredModel> {

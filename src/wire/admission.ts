@@ -48,3 +48,5 @@ export const OVER_MEMORY = 'M';
 
 /** glibc keeps no freed chunks for each thread, so that what a release gives back is seen to the last byte. */
 export const ADMISSION_ENV = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0' } as const;
+/** Compiler and garbage collector work between measurements and not beside them, where their memory would count. */
+export const ADMISSION_EXEC_ARGV: readonly string[] = ['--single-threaded'];
