@@ -10,7 +10,7 @@ export interface ResidencySnapshot {
   readonly neededBytes: number;
   /** Resident, loading and on the way out: everything that counts against the budget. */
   readonly usedBytes: number;
-  /** The part of `usedBytes` that evictions under way will free. */
+  /** The part of `usedBytes` that evictions under way will soon free. */
   readonly leavingBytes: number;
   /** Least worth keeping first (core/eviction-order). */
   readonly idle: Iterable<IdleModel>;
@@ -18,7 +18,7 @@ export interface ResidencySnapshot {
 
 export type ResidencyAction =
   | { readonly action: 'load' }
-  | { readonly action: 'evict'; readonly keys: readonly string[]; readonly reason: 'room' }
+  | { readonly action: 'evict'; readonly keys: readonly string[] }
   /** Evictions under way will make room, or only leased models are left: try again after a change. */
   | { readonly action: 'wait'; readonly reason: 'evicting' | 'all-leased' }
   | { readonly action: 'refuse'; readonly reason: string };
@@ -51,5 +51,5 @@ export function decideLoad(snapshot: ResidencySnapshot): ResidencyAction {
     if (missingBytes + model.residentBytes <= 0) missingBytes += model.residentBytes;
     else keys.push(model.key);
   }
-  return { action: 'evict', keys: keys.toReversed(), reason: 'room' };
+  return { action: 'evict', keys: keys.toReversed() };
 }

@@ -3,12 +3,12 @@ import { Lane, type LaneOptions } from './lane/lane.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {
-  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release' | 'delayUs'>;
+  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release' | 'delayUs' | 'isHeld'>;
 }
 
 /** What residency needs of the lanes. */
 export interface LanePlacement {
-  /** Lanes, and so loads that can go on beside each other. */
+  /** Before its load begins; its handle is used for no other. */
   place(residentBytes: number): Placed;
   unplace(placed: Placed, residentBytes: number): void;
 }

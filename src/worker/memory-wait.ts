@@ -1,5 +1,5 @@
-/** What the process takes beyond its models changes without a word; it is looked at again after so long. */
-const EXCESS_RECHECK_MS = 100;
+/** What the process takes beyond its models, and whether a lane is held, changes without a word: looked at again after so long. */
+const RECHECK_MS = 100;
 
 /** How long the head of the line has found no memory, with nothing begun meanwhile. */
 export class MemoryWait {
@@ -14,13 +14,18 @@ export class MemoryWait {
     this.#lookAgain = lookAgain;
   }
 
-  /** Whether the head, there since `arrivedMs`, has waited for long enough. */
-  isOver(arrivedMs: number, nowMs: number, hasExcess: boolean): boolean {
+  /** Whether the head, there since `arrivedMs`, has waited for long enough. `mayChange`: without a word. */
+  isOver(arrivedMs: number, nowMs: number, mayChange: boolean): boolean {
     this.#sinceMs ??= nowMs;
     const leftMs = Math.max(arrivedMs, this.#sinceMs) + this.#maxMs - nowMs;
     if (leftMs <= 0) return true;
-    this.#timer = setTimeout(this.#lookAgain, hasExcess ? Math.min(leftMs, EXCESS_RECHECK_MS) : leftMs);
+    this.#timer = setTimeout(this.#lookAgain, mayChange ? Math.min(leftMs, RECHECK_MS) : leftMs);
     return false;
+  }
+
+  /** Room is being made for the head, which may take longer than it should. */
+  recheck(): void {
+    this.#timer = setTimeout(this.#lookAgain, RECHECK_MS);
   }
 
   pause(): void {

@@ -159,11 +159,13 @@ export class Residency {
       else if (decision.action === 'evict') {
         for (const key of decision.keys)
           void this.#evict(this.#copies.get(key) as ResidentCopy, reason, copy);
-        return;
+        return this.#memoryWait.recheck();
       } else if (decision.action === 'refuse') {
         // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
         this.#refuse(copy, 'size', new ShoalError('UNSUPPORTED_ARTIFACT', decision.reason));
-      } else if (this.#memoryWait.isOver(copy.arrivedMs, clock(), excessBytes() > 0)) {
+      } else if (
+        this.#memoryWait.isOver(copy.arrivedMs, clock(), excessBytes() > 0 || this.residents.isAnyLeaving)
+      ) {
         this.#refuse(copy, 'memory', this.#noRoom());
       } else return;
     }

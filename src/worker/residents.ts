@@ -5,7 +5,7 @@ import type { ModelKey } from '../wire/model-key.ts';
 import type { Copy, ResidentCopy } from './copy.ts';
 import { History } from './history.ts';
 import { IdleSweep } from './idle-sweep.ts';
-import type { LanePlacement } from './lanes.ts';
+import type { LanePlacement, Placed } from './lanes.ts';
 import type { Lease } from './lease.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Pins } from './pins.ts';
@@ -43,7 +43,8 @@ export class Residents {
   readonly #sweep: IdleSweep<ResidentCopy> | undefined;
   #count = 0;
   #usedBytes = 0;
-  #leavingBytes = 0;
+  /** By the lane that releases them. */
+  readonly #leavingBytes = new Map<Placed['lane'], number>();
   /** Of those without a lease. */
   #idleBytes = 0;
 
@@ -106,16 +107,21 @@ export class Residents {
     return this.#usedBytes + excessBytes() + residentBytes <= budgetBytes;
   }
 
+  get isAnyLeaving(): boolean {
+    return this.#leavingBytes.size > 0;
+  }
+
   /** What to do for a load at the head of the line. */
   decide(residentBytes: number): RoomDecision {
     const { budgetBytes, excessBytes, clock } = this.#options;
     const usedBytes = this.#usedBytes + excessBytes();
-    const missingBytes = usedBytes + residentBytes - this.#leavingBytes - budgetBytes;
+    const leavingBytes = this.#soonFreeBytes();
+    const missingBytes = usedBytes + residentBytes - leavingBytes - budgetBytes;
     const decision = decideLoad({
       budgetBytes,
       neededBytes: residentBytes,
       usedBytes,
-      leavingBytes: this.#leavingBytes,
+      leavingBytes,
       // When all are leased there is no need to look at each of them time and again.
       idle: missingBytes > this.#idleBytes ? [] : this.#evictable(clock()),
     });
@@ -133,10 +139,10 @@ export class Residents {
     copy.state = 'leaving';
     this.#changeCount(-1);
     this.#idleBytes -= copy.residentBytes;
-    this.#leavingBytes += copy.residentBytes;
+    this.#changeLeaving(copy.placed.lane, copy.residentBytes);
     await copy.placed.lane.release(copy.placed.handle);
     lanes.unplace(copy.placed, copy.residentBytes);
-    this.#leavingBytes -= copy.residentBytes;
+    this.#changeLeaving(copy.placed.lane, -copy.residentBytes);
     this.reserve(-copy.residentBytes);
   }
 
@@ -150,7 +156,7 @@ export class Residents {
     const nowMs = this.#options.clock();
     return (this.#sweep?.take(nowMs) ?? []).filter((copy) => {
       const dueMs = Math.max(this.#idleAtMs(copy), this.pins.pinnedUntilMs(copy.key, nowMs) ?? 0);
-      if (dueMs <= nowMs && copy.leases === 0) return true;
+      if (dueMs <= nowMs && copy.leases === 0 && !copy.placed.lane.isHeld) return true;
       this.#sweep?.watch(copy, Math.max(dueMs, nowMs + 1));
       return false;
     });
@@ -160,11 +166,25 @@ export class Residents {
     return copy.lastUsedMs + (this.#options.idleTtlMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Least worth keeping first. */
+  /** Least worth keeping first. A lane that is held releases nothing until it is let go, which may take long. */
   *#evictable(nowMs: number): Generator<ResidentCopy> {
     for (const copy of this.#order.candidates()) {
-      if (copy.leases === 0 && this.pins.pinnedUntilMs(copy.key, nowMs) === undefined) yield copy;
+      if (copy.leases > 0 || copy.placed.lane.isHeld) continue;
+      if (this.pins.pinnedUntilMs(copy.key, nowMs) === undefined) yield copy;
     }
+  }
+
+  /** What leaves lanes that aren't held. */
+  #soonFreeBytes(): number {
+    let sumBytes = 0;
+    for (const [lane, bytes] of this.#leavingBytes) if (!lane.isHeld) sumBytes += bytes;
+    return sumBytes;
+  }
+
+  #changeLeaving(lane: Placed['lane'], byBytes: number): void {
+    const bytes = (this.#leavingBytes.get(lane) ?? 0) + byBytes;
+    if (bytes === 0) this.#leavingBytes.delete(lane);
+    else this.#leavingBytes.set(lane, bytes);
   }
 
   #changeCount(by: 1 | -1): void {

@@ -44,7 +44,7 @@ test('those least worth keeping go first', () => {
     { key: 'more', residentBytes: 10 },
   ];
   const snapshot = { budgetBytes: 30, neededBytes: 15, usedBytes: 30, leavingBytes: 0, idle };
-  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['least', 'less'], reason: 'room' });
+  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['least', 'less'] });
 });
 
 test('a small one stays when a large one has to go in any case', () => {
@@ -53,7 +53,7 @@ test('a small one stays when a large one has to go in any case', () => {
     { key: 'large', residentBytes: 50 },
   ];
   const snapshot = { budgetBytes: 60, neededBytes: 40, usedBytes: 55, leavingBytes: 0, idle };
-  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['large'], reason: 'room' });
+  assert.deepEqual(decideLoad(snapshot), { action: 'evict', keys: ['large'] });
 });
 
 test('a model beyond the whole budget is refused with both figures', () => {

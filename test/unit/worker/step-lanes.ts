@@ -11,6 +11,7 @@ export class StepLanes implements LanePlacement {
   readonly #loaded = new Set<number>();
   readonly #artifactOf = new Map<number, string>();
   readonly #pending: Pending[] = [];
+  readonly #held = new Set<number>();
   #nextHandle = 1;
 
   get busy(): boolean {
@@ -26,6 +27,12 @@ export class StepLanes implements LanePlacement {
       this.#loaded.has(handle) &&
       !this.#pending.some((one) => one.handle === handle && one.what === 'release')
     );
+  }
+
+  /** Its lane is held, or let go. */
+  hold(handle: number, isHeld = true): void {
+    if (isHeld) this.#held.add(handle);
+    else this.#held.delete(handle);
   }
 
   /** Artifacts being loaded now. */
@@ -52,9 +59,13 @@ export class StepLanes implements LanePlacement {
         };
         this.#pending.push({ handle, what, settle });
       });
+    const held = this.#held;
     return {
       handle,
       lane: {
+        get isHeld() {
+          return held.has(handle);
+        },
         run: () => undefined,
         cancel: () => false,
         delayUs: () => 0,
