@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError } from '../../core/errors.ts';
 import { checkDigest, type Digest, isDigest } from '../../core/ids.ts';
 import { errnoCode, storeUnavailable } from '../store-error.ts';
 import type { ArtifactStore, ListedArtifact, ReceivedArtifact, StoredArtifact } from './artifacts.ts';
 import { DirectorySync } from './directory-sync.ts';
+import { SoundFiles } from './sound-files.ts';
 import { Staging, type StagingFile } from './staging.ts';
 
 const STORE = 'artifact store';
@@ -33,6 +34,7 @@ class DirectoryArtifacts implements ArtifactStore {
   readonly #root: string;
   readonly #staging: Staging;
   readonly #sync = new DirectorySync();
+  readonly #sound = new SoundFiles();
   /** Of the 256 directories those that are there, durably. */
   readonly #durable = new Set<string>();
   /** Puts and deletes of one digest under way in this process run one after the other. */
@@ -153,7 +155,7 @@ class DirectoryArtifacts implements ArtifactStore {
 
   async holds(digest: Digest): Promise<boolean> {
     return this.#attempt('checking an artifact', async () => {
-      const usedMs = await this.#soundSince(digest);
+      const usedMs = await this.#sound.usedMs(digest, this.#pathOf(digest));
       if (usedMs === undefined) return false;
       return Date.now() - usedMs < TOUCH_MS || this.#once(digest, () => this.#touch(digest));
     });
@@ -189,30 +191,14 @@ class DirectoryArtifacts implements ArtifactStore {
    * an artifact again mends a corrupt file; it costs one read of what has just been received.
    */
   async #mayStay(digest: Digest): Promise<boolean> {
-    if ((await this.#soundSince(digest)) === undefined || !(await this.#touch(digest))) return false;
+    if (
+      (await this.#sound.usedMs(digest, this.#pathOf(digest))) === undefined ||
+      !(await this.#touch(digest))
+    )
+      return false;
     // Another process may have renamed it into place a moment ago, and not synced the directory yet.
     await this.#syncNames(this.#pathOf(digest));
     return true;
-  }
-
-  /** When the file was last used; undefined when it isn't there or is corrupt. */
-  async #soundSince(digest: Digest): Promise<number | undefined> {
-    try {
-      await using file = await open(this.#pathOf(digest), 'r');
-      const { size, mtimeMs } = await file.stat();
-      const hash = createHash('sha256');
-      const buffer = Buffer.allocUnsafe(Math.min(size, CHUNK_BYTES));
-      for (let at = 0; at < size; ) {
-        const { bytesRead } = await file.read(buffer);
-        if (bytesRead === 0) return undefined;
-        hash.update(buffer.subarray(0, bytesRead));
-        at += bytesRead;
-      }
-      return `sha256:${hash.digest('hex')}` === digest ? mtimeMs : undefined;
-    } catch (error) {
-      if (errnoCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
   }
 
   /** Its age begins anew; false when it is gone. */
