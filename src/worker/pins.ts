@@ -1,7 +1,7 @@
 import { ShoalError } from '../core/errors.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 
-interface Pin {
+export interface Pin {
   readonly residentBytes: number;
   readonly untilMs: number;
 }
@@ -17,8 +17,8 @@ export class Pins {
     this.#maxBytes = maxBytes;
   }
 
-  /** Pins it, or pins it for longer. Throws OVERLOADED when that would be too much beside the others. */
-  pin(key: ModelKey, residentBytes: number, untilMs: number, nowMs: number): void {
+  /** Pins it, or pins it anew. The pin is for `unpin`. Throws OVERLOADED when that would be too much beside the others. */
+  pin(key: ModelKey, residentBytes: number, untilMs: number, nowMs: number): Pin {
     const ownBytes = this.#pins.get(key)?.residentBytes ?? 0;
     if (this.#bytes - ownBytes + residentBytes > this.#maxBytes) this.#forgetExpired(nowMs);
     const othersBytes = this.#bytes - (this.#pins.get(key)?.residentBytes ?? 0);
@@ -28,14 +28,16 @@ export class Pins {
         `${key} can't be pinned: it takes ${residentBytes} bytes, other pinned models ${othersBytes} of the ${this.#maxBytes} bytes that may be pinned (limit pinnedPercent of the budget)`,
       );
     }
-    this.unpin(key);
-    this.#pins.set(key, { residentBytes, untilMs });
+    this.#forget(key);
+    const pin = { residentBytes, untilMs };
+    this.#pins.set(key, pin);
     this.#bytes += residentBytes;
+    return pin;
   }
 
-  unpin(key: ModelKey): void {
-    this.#bytes -= this.#pins.get(key)?.residentBytes ?? 0;
-    this.#pins.delete(key);
+  /** Takes this pin back, and no other that has taken its place. */
+  unpin(key: ModelKey, pin: Pin): void {
+    if (this.#pins.get(key) === pin) this.#forget(key);
   }
 
   /** Undefined: it isn't pinned now. */
@@ -46,6 +48,11 @@ export class Pins {
 
   /** Only asked when the bound is met, so that a renewal costs the same however many there are. */
   #forgetExpired(nowMs: number): void {
-    for (const [key, pin] of this.#pins) if (pin.untilMs <= nowMs) this.unpin(key);
+    for (const [key, pin] of this.#pins) if (pin.untilMs <= nowMs) this.#forget(key);
+  }
+
+  #forget(key: ModelKey): void {
+    this.#bytes -= this.#pins.get(key)?.residentBytes ?? 0;
+    this.#pins.delete(key);
   }
 }

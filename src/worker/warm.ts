@@ -1,6 +1,7 @@
 import { ShoalError } from '../core/errors.ts';
 import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
 import type { Lease, Waiter } from './lease.ts';
+import type { Pin } from './pins.ts';
 import type { Residency } from './residency.ts';
 
 /** Loads a version that no request has asked for yet, and pins it when that is wanted. Rejects with a ShoalError. */
@@ -14,17 +15,19 @@ export async function warm(
   const { pins } = residency.residents;
   if (ifSpare === true && !residency.isResident(key) && !residency.hasSpare(residentBytes))
     return { loaded: false };
-  const pin = (): void => {
-    if (pinMs !== undefined) pins.pin(key, residentBytes, clock() + pinMs, clock());
-  };
+  const pinNow = (): Pin | undefined =>
+    pinMs === undefined ? undefined : pins.pin(key, residentBytes, clock() + pinMs, clock());
   // Before the load too: what is loaded in vain may have cost others their place.
-  pin();
+  const pin = pinNow();
   try {
     const lease = residency.lease(key, true) ?? (await load(residency, request, limits.warmMs, clock));
-    pin();
-    residency.release(lease);
+    try {
+      pinNow();
+    } finally {
+      residency.release(lease);
+    }
   } catch (error) {
-    pins.unpin(key);
+    if (pin !== undefined) pins.unpin(key, pin);
     throw error;
   }
   return { loaded: true };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Pins } from '../../../src/worker/pins.ts';
+import { type Pin, Pins } from '../../../src/worker/pins.ts';
 import { warm } from '../../../src/worker/warm.ts';
 import { keyOf, quiet, touch, waiterOf, world, type WorldSettings } from './residency-world.ts';
 
@@ -17,14 +17,16 @@ test('pins that hold never come to more than the bound, and one is refused only 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
       const pins = new Pins(100);
-      const held = new Map<string, { residentBytes: number; untilMs: number }>();
+      const held = new Map<string, Pin>();
       let nowMs = 0;
       for (const { model, residentBytes, pinMs, passedMs, unpin } of steps) {
         nowMs += passedMs;
         const key = keyOf(model);
         for (const [other, { untilMs }] of held) if (untilMs <= nowMs) held.delete(other);
         if (unpin) {
-          pins.unpin(key);
+          const pin = held.get(key);
+          pins.unpin(key, { residentBytes, untilMs: nowMs + pinMs });
+          if (pin !== undefined) pins.unpin(key, pin);
           held.delete(key);
         } else {
           let othersBytes = 0;
@@ -33,8 +35,7 @@ test('pins that hold never come to more than the bound, and one is refused only 
           if (othersBytes + residentBytes > 100) {
             assert.throws(() => pins.pin(key, residentBytes, untilMs, nowMs), { code: 'OVERLOADED' });
           } else {
-            pins.pin(key, residentBytes, untilMs, nowMs);
-            held.set(key, { residentBytes, untilMs });
+            held.set(key, pins.pin(key, residentBytes, untilMs, nowMs));
           }
         }
         for (let other = 0; other <= 5; other++)
