@@ -22,12 +22,18 @@ interface Seen {
  */
 export class SoundFiles {
   readonly #seen = new Map<Digest, Seen>();
+  readonly #now: () => number;
+
+  /** `now`: milliseconds of the clock that files have their times of. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
 
   /** When the file was last used; undefined when it isn't there or is corrupt. */
   async usedMs(digest: Digest, path: string): Promise<number | undefined> {
     try {
       const seen = this.#seen.get(digest);
-      if (seen !== undefined && Date.now() - seen.atMs < TRUSTED_MS) {
+      if (seen !== undefined && this.#now() - seen.atMs < TRUSTED_MS) {
         const { ctimeNs, mtimeMs } = await stat(path, { bigint: true });
         if (ctimeNs === seen.changedNs) return Number(mtimeMs);
       }
@@ -51,7 +57,7 @@ export class SoundFiles {
       at += bytesRead;
     }
     if (`sha256:${hash.digest('hex')}` !== digest) return undefined;
-    const atMs = Date.now();
+    const atMs = this.#now();
     if (atMs - Number(ctimeNs / 1_000_000n) > SETTLED_MS)
       this.#remember(digest, { changedNs: ctimeNs, atMs });
     return Number(mtimeMs);
