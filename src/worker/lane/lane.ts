@@ -18,6 +18,9 @@ import { LoadQueue } from './load-queue.ts';
 import { RunQueue } from './run-queue.ts';
 import type { Suspects, SuspectsLane } from './suspects.ts';
 
+/** Each takes 50 to 490 us, and they go before what else is in the message. */
+const RELEASES_A_MESSAGE = 4;
+
 export interface LaneOptions {
   readonly clock: () => number;
   readonly metrics: WorkerMetrics;
@@ -144,7 +147,9 @@ export class Lane implements SuspectsLane {
   }
 
   onSuspectsChanged(): void {
-    this.#runs.sortAnew();
+    const refused = this.#runs.sortAnew();
+    for (const run of refused) run.end({ ok: false, failure: SUSPECT_BACKGROUND, runUs: 0 });
+    this.#countSuspects();
     this.#scheduleTurn();
   }
 
@@ -175,14 +180,11 @@ export class Lane implements SuspectsLane {
     if (batch.releases.length + batch.loads.length + batch.runs.length === 0) return;
     // A destroyed pool would start a new thread for it.
     if (this.#closing) return this.#lose(batch, new Error('the lane is closed'));
-    const { clock, suspects } = this.#options;
-    const nowMs = clock();
-    const first = batch.loads[0] ?? batch.runs[0];
+    const nowMs = this.#options.clock();
     this.#sent = batch;
     this.#sentAtMs = nowMs;
     this.#sentUs = batch.loads.length * this.#loads.averageUs;
-    this.#sentSuspect = first !== undefined && suspects.has(first.key);
-    if (this.#sentSuspect) suspects.enter();
+    this.#countSuspects();
     Atomics.store(this.#progress, 0, -1);
     this.#watchdog.refresh();
     this.#overrun.refresh();
@@ -199,8 +201,8 @@ export class Lane implements SuspectsLane {
   }
 
   #gather(): Batch {
-    const releases = this.#releases;
-    this.#releases = [];
+    this.#options.suspects.onTurn(this);
+    const releases = this.#releases.splice(0, RELEASES_A_MESSAGE);
     let load = this.#loads.isDue ? this.#loads.take() : undefined;
     let runs = load === undefined ? this.#runs.take() : [];
     if (runs.length > 0) this.#options.metrics.laneBatchRuns.observe(runs.length);
@@ -288,8 +290,19 @@ export class Lane implements SuspectsLane {
   #done(): void {
     this.#sent = undefined;
     this.#letGo();
-    if (!this.#sentSuspect) return;
-    this.#sentSuspect = false;
-    this.#options.suspects.leave();
+    this.#countSuspects();
+  }
+
+  /** Says whether a suspect is with the thread. */
+  #countSuspects(): void {
+    const { suspects } = this.#options;
+    const isOne =
+      this.#sent !== undefined &&
+      suspects.keys.size > 0 &&
+      [...this.#sent.loads, ...this.#sent.runs].some(({ key }) => suspects.has(key));
+    if (isOne === this.#sentSuspect) return;
+    this.#sentSuspect = isOne;
+    if (isOne) suspects.enter();
+    else suspects.leave();
   }
 }

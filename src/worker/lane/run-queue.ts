@@ -29,9 +29,9 @@ export class RunQueue {
 
   /** How long those that wait are taken to run, background apart; with a tenant: those before its next. */
   waitingUs(tenant?: string): number {
-    const { size } = this.#runs;
+    const size = this.#runs.size + this.#suspectRuns.size;
     if (tenant === undefined || size === 0) return this.#waitingUs;
-    return (this.#waitingUs * this.#runs.ahead(tenant)) / size;
+    return (this.#waitingUs * (this.#runs.ahead(tenant) + this.#suspectRuns.ahead(tenant))) / size;
   }
 
   push(run: LaneRun): void {
@@ -80,13 +80,20 @@ export class RunQueue {
     return others;
   }
 
-  /** Other versions are suspects now. */
-  sortAnew(): void {
+  /** Other versions are suspects now. Takes out their background runs. */
+  sortAnew(): LaneRun[] {
     const all: LaneRun[] = [];
     for (const queue of [this.#runs, this.#suspectRuns])
       for (let run = queue.shift(); run !== undefined; run = queue.shift()) all.push(run);
     this.#waitingUs = 0;
     for (const run of all) this.push(run);
+    const refused: LaneRun[] = [];
+    for (let waiting = this.#background.size; waiting > 0; waiting--) {
+      const run = this.#background.shift() as LaneRun;
+      if (this.#options.suspects.has(run.key)) refused.push(run);
+      else this.#background.push(run.tenant, run);
+    }
+    return refused;
   }
 
   #takeSuspect(): LaneRun[] {

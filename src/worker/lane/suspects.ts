@@ -4,7 +4,7 @@ import type { ModelKey } from '../../wire/model-key.ts';
 export interface SuspectsLane {
   /** Other versions are suspects now. */
   onSuspectsChanged(): void;
-  /** None is at work any more. */
+  /** None is at work any more: it may have a turn. */
   onSuspectDone(): void;
 }
 
@@ -14,8 +14,11 @@ export interface SuspectsLane {
  */
 export class Suspects {
   #keys: ReadonlySet<ModelKey>;
-  #isOneAtWork = false;
+  /** Lanes with one at work: more than one only where those had begun before they became suspects. */
+  #atWork = 0;
   readonly #lanes = new Set<SuspectsLane>();
+  /** Those whose turn came while a suspect was at work, the one that waits longest first. */
+  readonly #waiting = new Set<SuspectsLane>();
 
   constructor(keys: readonly ModelKey[] = []) {
     this.#keys = new Set(keys);
@@ -31,16 +34,22 @@ export class Suspects {
 
   /** Whether a suspect may go to a thread now. */
   get mayEnter(): boolean {
-    return !this.#isOneAtWork;
+    return this.#atWork === 0;
+  }
+
+  /** A lane takes its turn; when no suspect may go with it, it is told once one may. */
+  onTurn(lane: SuspectsLane): void {
+    if (this.mayEnter) this.#waiting.delete(lane);
+    else this.#waiting.add(lane);
   }
 
   enter(): void {
-    this.#isOneAtWork = true;
+    this.#atWork++;
   }
 
   leave(): void {
-    this.#isOneAtWork = false;
-    for (const lane of this.#lanes) lane.onSuspectDone();
+    this.#atWork--;
+    if (this.mayEnter) for (const lane of this.#waiting) lane.onSuspectDone();
   }
 
   replace(keys: readonly ModelKey[]): void {

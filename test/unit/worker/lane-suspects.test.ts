@@ -49,6 +49,12 @@ test('no two suspects are at work in the worker at the same time, whatever their
   const together: number[] = [];
   const [one, two] = bench.lanes;
   assert.ok(one !== undefined && two !== undefined);
+  const artifacts = bench.lanes.map(() => bench.artifact());
+  const loaded = new Set<Uint8Array>();
+  const loadsTogether: number[] = [];
+  // Its buffer leaves with the load.
+  const loading = (): number =>
+    artifacts.filter((artifact) => artifact.buffer.detached && !loaded.has(artifact)).length;
   const runs = [
     { key: 'bad', lane: one },
     { key: 'worse', lane: two },
@@ -56,17 +62,83 @@ test('no two suspects are at work in the worker at the same time, whatever their
     { key: 'worse', lane: two },
     { key: 'fine', lane: two },
   ].map(async ({ key, lane }) => {
+    let isOver = false;
     const onBegin = (): void => {
       if (key === 'fine') return;
       atWork.push(key);
       together.push(atWork.length);
+      setImmediate(() => isOver || together.push(atWork.length + loading()));
     };
-    const outcome = await bench.ask(key, quick(), { key, lane, onBegin, onEnd: () => atWork.pop() }).outcome;
+    const onEnd = (): void => {
+      isOver = true;
+      if (key !== 'fine') atWork.pop();
+    };
+    const outcome = await bench.ask(key, quick(), { key, lane, onBegin, onEnd }).outcome;
     assert.ok(outcome.ok);
   });
-  const loads = bench.lanes.map((lane, index) => lane.load('worst', 10 + index, bench.artifact()));
+  const loads = bench.lanes.map(async (lane, index) => {
+    const artifact = artifacts[index] as Uint8Array<ArrayBuffer>;
+    const isWanted = (): boolean => {
+      setImmediate(() => loadsTogether.push(loading()));
+      return true;
+    };
+    await lane.load('worst', 10 + index, artifact, isWanted);
+    loaded.add(artifact);
+  });
   await Promise.all([...runs, ...loads]);
-  assert.deepEqual(together, [1, 1, 1, 1]);
+  assert.deepEqual(new Set(together), new Set([1]));
+  assert.equal(Math.max(...loadsTogether), 1);
+});
+
+test('the lane that has waited longest for its suspect is the next', async () => {
+  bench.suspects.replace(['bad', 'worse']);
+  const order: string[] = [];
+  const [one, two] = bench.lanes;
+  assert.ok(one !== undefined && two !== undefined);
+  const asked = ['bad', 'bad', 'bad', 'bad', 'worse'].map((key) => {
+    const lane = key === 'bad' ? one : two;
+    return bench.ask(key, quick(), { key, lane, order }).outcome;
+  });
+  await Promise.all(asked);
+  assert.deepEqual(order, ['bad', 'worse', 'bad', 'bad', 'bad']);
+});
+
+test('what is with a thread when it becomes a suspect counts as one at work', async () => {
+  const order: string[] = [];
+  const [one, two] = bench.lanes;
+  assert.ok(one !== undefined && two !== undefined);
+  let worse: Promise<unknown> | undefined;
+  const onBegin = (): void => {
+    queueMicrotask(() => {
+      bench.suspects.replace(['bad', 'worse']);
+      worse = bench.ask('worse', quick(), { lane: two, order }).outcome;
+    });
+  };
+  await bench.ask('bad', quick(), { lane: one, order, onBegin, onEnd: () => order.push('end') }).outcome;
+  await worse;
+  assert.deepEqual(order, ['bad', 'end', 'worse']);
+  assert.equal(bench.suspects.mayEnter, true);
+});
+
+test('what is no suspect any more does not keep others waiting', async () => {
+  const order: string[] = [];
+  const [one, two] = bench.lanes;
+  assert.ok(one !== undefined && two !== undefined);
+  bench.suspects.replace(['bad']);
+  const onBegin = (): void => queueMicrotask(() => bench.suspects.replace([]));
+  await Promise.all([
+    bench.ask('bad', quick(), { lane: one, onBegin }).outcome,
+    bench.ask('bad', quick(), { lane: two, order }).outcome,
+  ]);
+  assert.equal(bench.suspects.mayEnter, true);
+});
+
+test('background runs that wait when their version becomes a suspect are refused', async () => {
+  const shadows = ['bad', 'fine'].map((key) => bench.ask(key, quick(), { background: true }));
+  bench.suspects.replace(['bad']);
+  const [bad, fine] = await Promise.all(shadows.map(({ outcome }) => outcome));
+  assert.ok(bad !== undefined && !bad.ok && bad.failure.code === 'OVERLOADED');
+  assert.equal(fine?.ok, true);
 });
 
 test('while a suspect is at work in one lane, another lane goes on with all but suspects', async () => {

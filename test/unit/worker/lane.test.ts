@@ -91,6 +91,24 @@ test('background runs wait until nothing else does, and go one a message', async
   assert.equal((await batches()).runs - before.runs, 100);
 });
 
+test('releases take a few turns, so that runs wait for no more than some of them', async () => {
+  await bench.lane.load('10', 10, bench.artifact());
+  const handles = Array.from({ length: 40 }, (_, index) => 1_000 + index);
+  const order: string[] = [];
+  const released = Promise.all(
+    handles.map(async (handle) => {
+      await bench.lane.release(handle);
+      order.push('release');
+    }),
+  );
+  const run = bench.ask('a', { handle: 10, runUs: 1 });
+  await run.outcome;
+  order.push('run');
+  await released;
+  assert.equal(order.length, 41);
+  assert.ok(order.indexOf('run') < 10, `the run was answered after ${order.indexOf('run')} releases`);
+});
+
 test('one run that fails leaves the others of its message alone', async () => {
   await bench.lane.load('5', 5, bench.artifact());
   const released = bench.ask('a', { handle: 99, runUs: 1 });
