@@ -62,7 +62,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   // Workers listen on TCP where any local process can reach them; only who knows this token is served.
   const token = randomBytes(32).toString('base64url');
   const now = (): number => performance.now();
-  const strike = ({ key, reason }: Blame): Promise<boolean> => manager.strikes.strike(key, reason);
+  const strike = (crash: string, blamed: readonly Blame[]) => manager.strikes.crashed(crash, blamed);
   const fleet = new WorkerFleet(workerTemplate(settings, token), { members, logger, strike, now });
   stack.defer(() => fleet.stop());
   const router = createRouter({

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { type Blame, blame } from '../core/crash-blame.ts';
@@ -19,8 +20,8 @@ export type WorkerTemplate = Omit<WorkerProcessConfig, 'id' | 'journalFile' | 's
 export interface WorkerFleetDeps {
   readonly members: MemoryMembers;
   readonly logger: Logger;
-  /** Counts a crash against a version; resolves with whether that put it in quarantine. */
-  readonly strike: (blame: Blame) => Promise<boolean>;
+  /** Counts a crash against all whom it is blamed on; resolves with the keys of those that are in quarantine. */
+  readonly strike: (crash: string, blamed: readonly Blame[]) => Promise<readonly string[]>;
   /** Milliseconds that only grow. */
   readonly now: () => number;
 }
@@ -73,25 +74,23 @@ export class WorkerFleet {
     const atWork = entries.map(({ key }) => key);
     const blamed = blame({ signal, cause, atWork: entries });
     if (blamed.length === 0) return members.died({ worker, atWork });
-    this.#suspects.crashed(atWork, now());
+    const keys = blamed.map(({ key }) => key);
+    this.#suspects.crashed(keys, now());
     this.#tellSuspects();
-    const strikes = blamed.map((one) => {
-      const striking = this.#strike(one).finally(() => this.#striking.delete(striking));
-      this.#striking.add(striking);
-      return striking;
-    });
+    const striking = this.#strike(blamed).finally(() => this.#striking.delete(striking));
+    this.#striking.add(striking);
     // Routers wait for word of a death, but not for long: a registry that is away must not use that up.
     const patience = Promise.withResolvers<unknown>();
     const timer = setTimeout(patience.resolve, this.#template.limits.autopsyMs / 2);
-    void Promise.race([Promise.all(strikes), patience.promise]).finally(() => {
+    void Promise.race([striking, patience.promise]).finally(() => {
       clearTimeout(timer);
       members.died({ worker, atWork });
     });
   }
 
-  async #strike(one: Blame): Promise<void> {
-    if (!(await this.#deps.strike(one))) return;
-    this.#suspects.guilty(one.key);
+  async #strike(blamed: readonly Blame[]): Promise<void> {
+    const guilty = await this.#deps.strike(randomUUID(), blamed);
+    for (const key of guilty) this.#suspects.guilty(key);
     this.#tellSuspects();
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Blame } from '../core/crash-blame.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Registry, StrikeOutcome } from '../stores/registry/registry.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
@@ -11,7 +12,7 @@ const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 10_000;
 
 export interface StrikesDeps {
-  readonly registry: Pick<Registry, 'strike' | 'revision'>;
+  readonly registry: Pick<Registry, 'strike' | 'withdrawStrikes' | 'revision'>;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;
   readonly logger: Logger;
@@ -30,12 +31,25 @@ export class Strikes {
     this.#pause = deps.pause ?? pause;
   }
 
-  /** Resolves with whether this put the version in quarantine, and then as the router knows it; never rejects. */
-  async strike(key: ModelKey, reason: string): Promise<boolean> {
+  /**
+   * One crash and all whom it is blamed on. Resolves with those of them that are in quarantine, once the router
+   * knows it; the strikes that their crashes brought to others are withdrawn. Never rejects.
+   */
+  async crashed(crash: string, blamed: readonly Blame[]): Promise<ModelKey[]> {
+    const verdicts = await Promise.all(blamed.map((one) => this.#strike(crash, one)));
+    const guilty = blamed.filter((_, index) => verdicts[index]).map(({ key }) => key);
+    // Not before all are written, or one that comes late would stay.
+    for (const key of guilty) await this.#withdraw(crash, key);
+    return guilty;
+  }
+
+  /** Whether it is in quarantine. */
+  async #strike(crash: string, { key, reason }: Blame): Promise<boolean> {
     const { registry, published, logger, metrics } = this.#deps;
-    const outcome = await this.#count(key, reason);
+    const outcome = await this.#count(crash, key, reason);
     if (outcome === undefined) return false;
-    const { strikes, quarantined } = outcome;
+    const { strikes, quarantined, guilty } = outcome;
+    if (guilty && !quarantined) return true;
     metrics.strikes.inc();
     logger.warn(
       { key, reason, strikes },
@@ -52,10 +66,11 @@ export class Strikes {
   }
 
   /** Undefined: it could not be counted, and that was said. */
-  async #count(key: ModelKey, reason: string): Promise<StrikeOutcome | undefined> {
-    const { logger, metrics } = this.#deps;
+  async #count(crash: string, key: ModelKey, reason: string): Promise<StrikeOutcome | undefined> {
+    const { registry, logger, metrics } = this.#deps;
     try {
-      return await this.#write(key, reason);
+      const parts = partsOf(key);
+      return await this.#write(key, () => registry.strike(parts, parts.digest, reason, crash));
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'VERSION_NOT_FOUND') {
         logger.info({ key, reason }, 'a version that crashed its worker is gone by now');
@@ -72,13 +87,22 @@ export class Strikes {
     this.#stopping.abort();
   }
 
-  async #write(key: ModelKey, reason: string): Promise<StrikeOutcome> {
-    const parts = parseModelKey(key);
-    if (parts === undefined) throw new Error(`the crash journal has no model's key: ${JSON.stringify(key)}`);
+  async #withdraw(crash: string, key: ModelKey): Promise<void> {
+    const { registry, logger } = this.#deps;
+    try {
+      const withdrawn = await this.#write(key, () => registry.withdrawStrikes(partsOf(key), crash));
+      if (withdrawn > 0)
+        logger.info({ key, withdrawn }, 'strikes of versions beside a culprit are withdrawn');
+    } catch (error) {
+      logger.error({ err: error, key }, 'the strikes of versions beside a culprit could not be withdrawn');
+    }
+  }
+
+  async #write<T>(key: ModelKey, write: () => Promise<T>): Promise<T> {
     const { signal } = this.#stopping;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#deps.registry.strike(parts, parts.digest, reason);
+        return await write();
       } catch (error) {
         const isAway = error instanceof ShoalError && error.code === 'STORE_UNAVAILABLE';
         if (!isAway || tries === MAX_TRIES || signal.aborted) throw error;
@@ -87,6 +111,12 @@ export class Strikes {
       }
     }
   }
+}
+
+function partsOf(key: ModelKey) {
+  const parts = parseModelKey(key);
+  if (parts === undefined) throw new Error(`the crash journal has no model's key: ${JSON.stringify(key)}`);
+  return parts;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

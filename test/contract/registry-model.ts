@@ -9,10 +9,15 @@ import type {
 } from '../../src/stores/registry/registry.ts';
 import type { RegistryLimitsUnderTest } from './registry-support.ts';
 
+interface Strike {
+  readonly atMs: number;
+  readonly crash: string;
+}
+
 interface ModelOf {
   traffic: Traffic;
   minCopies: number;
-  versions: Map<string, Registration & { strikes: number[]; quarantine?: string }>;
+  versions: Map<string, Registration & { strikes: Strike[]; quarantine?: string }>;
 }
 
 /** What a registry must hold after a sequence of operations, kept in the simplest way. Errors are codes. */
@@ -77,15 +82,29 @@ export class RegistryModel {
     return 'ok';
   }
 
-  strike(id: VersionId, preparedDigest: string, nowMs: number): string {
+  /** And the withdrawal that follows from a culprit. */
+  strike(id: VersionId, preparedDigest: string, strike: Strike): string {
     const version = this.models.get(`${id.tenant}/${id.model}`)?.versions.get(id.version);
     if (version?.artifact.preparedDigest !== preparedDigest) return 'VERSION_NOT_FOUND';
     const isNew = version.quarantine === undefined;
-    if (isNew) version.strikes.push(nowMs);
-    const strikes = this.#counted(version.strikes, nowMs);
+    if (isNew) version.strikes = [...this.#counted(version.strikes, strike.atMs), strike];
+    const strikes = this.#counted(version.strikes, strike.atMs).length;
     const quarantined = isNew && strikes >= this.#limits.strikes;
-    if (quarantined) version.quarantine = new Date(nowMs).toISOString();
-    return JSON.stringify({ strikes, quarantined });
+    if (quarantined) version.quarantine = new Date(strike.atMs).toISOString();
+    const guilty = version.quarantine !== undefined;
+    const explained = [strike, ...version.strikes].map(({ crash }) => crash);
+    return JSON.stringify([{ strikes, quarantined, guilty }, guilty ? this.#withdraw(explained) : 0]);
+  }
+
+  #withdraw(crashes: readonly string[]): number {
+    let withdrawn = 0;
+    for (const other of [...this.models.values()].flatMap(({ versions }) => [...versions.values()])) {
+      if (other.quarantine !== undefined) continue;
+      const left = other.strikes.filter(({ crash }) => !crashes.includes(crash));
+      withdrawn += other.strikes.length - left.length;
+      other.strikes = left;
+    }
+    return withdrawn;
   }
 
   lift(id: VersionId): string {
@@ -105,12 +124,12 @@ export class RegistryModel {
 
   strikes(nowMs: number): { id: VersionId; strikes: number }[] {
     return [...this.models.values()].flatMap(({ versions }) =>
-      [...versions.values()].map((id) => ({ id, strikes: this.#counted(id.strikes, nowMs) })),
+      [...versions.values()].map((id) => ({ id, strikes: this.#counted(id.strikes, nowMs).length })),
     );
   }
 
-  #counted(strikes: readonly number[], nowMs: number): number {
-    return strikes.filter((at) => at > nowMs - this.#limits.strikeMs).length;
+  #counted(strikes: readonly Strike[], nowMs: number): Strike[] {
+    return strikes.filter(({ atMs }) => atMs > nowMs - this.#limits.strikeMs);
   }
 
   putTenant(tenant: string, settings: TenantSettings): string {

@@ -45,6 +45,7 @@ const operation = fc.oneof(
       kind: fc.constant('strike' as const),
       id: fc.record({ tenant, model, version }),
       content: fc.constantFrom('x', 'y'),
+      crash: fc.constantFrom('c', 'd'),
       // So much later than what was before.
       laterMs: fc.constantFrom(0, 20, 50),
     }),
@@ -143,7 +144,11 @@ async function perform(registry: Registry, each: Operation): Promise<string> {
   }
   if (each.kind === 'strike') {
     const { preparedDigest } = registration({}, { content: each.content }).artifact;
-    return JSON.stringify(await registry.strike(each.id, preparedDigest, 'crashed'));
+    const outcome = await registry.strike(each.id, preparedDigest, 'crashed', each.crash);
+    return JSON.stringify([
+      outcome,
+      outcome.guilty ? await registry.withdrawStrikes(each.id, each.crash) : 0,
+    ]);
   }
   if (each.kind === 'lift') return JSON.stringify((await registry.liftQuarantine(each.id)).strikes);
   if (each.kind === 'setTraffic') await registry.setTraffic(each.tenant, each.model, each.traffic);
@@ -161,7 +166,7 @@ function onModel(expected: RegistryModel, each: Operation, nowMs: number): strin
   }
   if (each.kind === 'strike') {
     const { preparedDigest } = registration({}, { content: each.content }).artifact;
-    return expected.strike(each.id, preparedDigest, nowMs);
+    return expected.strike(each.id, preparedDigest, { atMs: nowMs, crash: each.crash });
   }
   if (each.kind === 'lift') return expected.lift(each.id);
   if (each.kind === 'putModelSettings')

@@ -26,11 +26,19 @@ export function strikesContract(make: MakeRegistry): void {
       const table = await readTable(registry);
       const before = await registry.revision();
       for (const strikes of [1, 2]) {
-        assert.deepEqual(await registry.strike(ID, DIGEST, 'fell over'), { strikes, quarantined: false });
+        assert.deepEqual(await registry.strike(ID, DIGEST, 'fell over', 'c'), {
+          strikes,
+          quarantined: false,
+          guilty: false,
+        });
       }
       assert.equal(await registry.revision(), before);
       assert.equal((await registry.version('acme', 'churn', '1'))?.strikes, 2);
-      assert.deepEqual(await registry.strike(ID, DIGEST, 'crashed'), { strikes: 3, quarantined: true });
+      assert.deepEqual(await registry.strike(ID, DIGEST, 'crashed', 'c'), {
+        strikes: 3,
+        quarantined: true,
+        guilty: true,
+      });
       assert.equal(await registry.revision(), before + 1);
       assert.equal((await registry.model('acme', 'churn'))?.revision, before + 1);
       await catchUp(registry, table);
@@ -39,7 +47,11 @@ export function strikesContract(make: MakeRegistry): void {
       const quarantine = { reason: 'crashed', since: '2026-01-01T00:00:00.000Z' };
       assert.deepEqual((await store.version('acme', 'churn', '1'))?.quarantine, quarantine);
       assert.deepEqual((await store.model('acme', 'churn'))?.quarantined, [{ version: '1', ...quarantine }]);
-      assert.deepEqual(await store.strike(ID, DIGEST, 'again'), { strikes: 3, quarantined: false });
+      assert.deepEqual(await store.strike(ID, DIGEST, 'again', 'c'), {
+        strikes: 3,
+        quarantined: false,
+        guilty: true,
+      });
       assert.deepEqual((await store.version('acme', 'churn', '1'))?.quarantine, quarantine);
       assert.equal(await store.revision(), before + 1);
     }));
@@ -47,7 +59,7 @@ export function strikesContract(make: MakeRegistry): void {
   it('strikes too long ago do not count', () =>
     withVersion(async ({ registry }) => {
       for (let crash = 0; crash < 10; crash++) {
-        assert.equal((await registry.strike(ID, DIGEST, 'crashed')).quarantined, false);
+        assert.equal((await registry.strike(ID, DIGEST, 'crashed', 'c')).quarantined, false);
         clock.nowMs += limits.strikeMs / 2;
       }
       assert.equal((await registry.version('acme', 'churn', '1'))?.strikes, 1);
@@ -57,16 +69,44 @@ export function strikesContract(make: MakeRegistry): void {
 
   it('a strike hits only the artifact that was at work', () =>
     withVersion(async ({ registry }) => {
-      for (let crash = 0; crash < 2; crash++) await registry.strike(ID, DIGEST, 'crashed');
+      for (let crash = 0; crash < 2; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
       await registry.setTraffic('acme', 'churn', {});
       await registry.deleteVersion(ID);
-      await assert.rejects(registry.strike(ID, DIGEST, 'crashed'), { code: 'VERSION_NOT_FOUND' });
+      await assert.rejects(registry.strike(ID, DIGEST, 'crashed', 'c'), { code: 'VERSION_NOT_FOUND' });
       const anew = registration(ID, { content: 'mended' });
       await registry.register([anew]);
-      await assert.rejects(registry.strike(ID, DIGEST, 'crashed'), { code: 'VERSION_NOT_FOUND' });
+      await assert.rejects(registry.strike(ID, DIGEST, 'crashed', 'c'), { code: 'VERSION_NOT_FOUND' });
       assert.equal((await registry.version('acme', 'churn', '1'))?.strikes, 0);
       const { preparedDigest } = anew.artifact;
-      assert.deepEqual(await registry.strike(ID, preparedDigest, 'x'), { strikes: 1, quarantined: false });
+      assert.deepEqual(await registry.strike(ID, preparedDigest, 'x', 'c'), {
+        strikes: 1,
+        quarantined: false,
+        guilty: false,
+      });
+    }));
+
+  it('who was beside the culprit loses the strikes of its crashes, and of no others, which is no change', () =>
+    withVersion(async ({ registry, reopen }) => {
+      const bystander = { ...ID, version: '2' };
+      const innocent = { ...ID, model: 'ltv' };
+      await registry.register([registration(innocent)]);
+      for (const crash of ['a', 'b', 'c']) {
+        await registry.strike(ID, DIGEST, 'crashed', crash);
+        if (crash !== 'c') await registry.strike(bystander, DIGEST, 'crashed', crash);
+      }
+      await registry.strike(innocent, DIGEST, 'crashed', 'elsewhere');
+      await registry.strike(innocent, DIGEST, 'crashed', 'after its quarantine');
+      const strikesOf = async (id: typeof ID) =>
+        (await registry.version(id.tenant, id.model, id.version))?.strikes;
+      assert.equal(await strikesOf(bystander), 2);
+      const before = await registry.revision();
+      assert.equal(await registry.withdrawStrikes(ID, 'c'), 2);
+      assert.deepEqual(await Promise.all([ID, bystander, innocent].map(strikesOf)), [3, 0, 2]);
+      assert.equal(await registry.withdrawStrikes(ID, 'after its quarantine'), 1);
+      assert.equal(await registry.withdrawStrikes(ID, 'after its quarantine'), 0);
+      assert.deepEqual(await Promise.all([ID, bystander, innocent].map(strikesOf)), [3, 0, 1]);
+      assert.equal(await registry.revision(), before);
+      assert.equal((await (await reopen()).version('acme', 'churn', '2'))?.strikes, 0);
     }));
 
   it('a lifted quarantine leaves no strike behind', () =>
@@ -75,20 +115,24 @@ export function strikesContract(make: MakeRegistry): void {
       const revision = await registry.revision();
       assert.deepEqual(await registry.liftQuarantine(ID), before);
       assert.equal(await registry.revision(), revision, 'nothing was there to lift');
-      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
       const table = await readTable(registry);
       assert.deepEqual(await registry.liftQuarantine(ID), before);
       assert.equal(await registry.revision(), revision + 2);
       await catchUp(registry, table);
       assert.deepEqual(table.state(), (await readTable(registry)).state());
-      assert.deepEqual(await registry.strike(ID, DIGEST, 'x'), { strikes: 1, quarantined: false });
+      assert.deepEqual(await registry.strike(ID, DIGEST, 'x', 'c'), {
+        strikes: 1,
+        quarantined: false,
+        guilty: false,
+      });
       await assert.rejects(registry.liftQuarantine({ ...ID, version: '9' }), { code: 'VERSION_NOT_FOUND' });
     }));
 
   it('a version in quarantine gets no new role, and keeps the one it has', () =>
     withVersion(async ({ registry }) => {
       const second = { ...ID, version: '2' };
-      for (let crash = 0; crash < 3; crash++) await registry.strike(second, DIGEST, 'crashed');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(second, DIGEST, 'crashed', 'c');
       const refused = { code: 'MODEL_QUARANTINED', message: /^canary: .*"2".* since 2026-.*liftQuarantine/ };
       const canary = { version: '2', percent: 5 };
       await assert.rejects(registry.setTraffic('acme', 'churn', { stable: '1', canary }), refused);
@@ -100,7 +144,7 @@ export function strikesContract(make: MakeRegistry): void {
       assert.equal(outcome?.status === 'rejected' && outcome.code, 'MODEL_QUARANTINED');
       const [pushedAgain] = await registry.register([registration({ version: '2' })]);
       assert.equal(pushedAgain?.status, 'unchanged');
-      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
       await registry.setTraffic('acme', 'churn', { stable: '1' });
       const [stable] = await registry.register([registration(ID, { activate: true })]);
       assert.equal(stable?.status, 'unchanged');

@@ -136,7 +136,7 @@ it('a file of the first schema is brought up to date as it is opened, and loses 
     const known = registration({ model: 'ltv' }, { config: { classifier: false } });
     assert.equal((await registry.register([known]))[0]?.status, 'unchanged');
     if (opening === 'as it was') {
-      await registry.strike(record, record.artifact.preparedDigest, 'crashed');
+      await registry.strike(record, record.artifact.preparedDigest, 'crashed', 'c');
       await registry.putModelSettings('acme', 'churn', { minCopies: 1 });
     }
     await registry.close();

@@ -34,9 +34,14 @@ export interface Registry {
   /**
    * A crash that a version is blamed for, counted within `limits.strikeMs`; the `limits.strikes`th puts it in
    * quarantine, which is a change like any other. In quarantine it takes no more of them. VERSION_NOT_FOUND also
-   * when its prepared digest is another by now.
+   * when its prepared digest is another by now. `crash` names the crash, whose other versions may get one too.
    */
-  strike(id: VersionId, preparedDigest: Digest, reason: string): Promise<StrikeOutcome>;
+  strike(id: VersionId, preparedDigest: Digest, reason: string, crash: string): Promise<StrikeOutcome>;
+  /**
+   * Takes back the strikes that other versions, unless in quarantine, have for this crash and for all that this
+   * version has a strike for: it is the culprit. Resolves with how many; no change in the log.
+   */
+  withdrawStrikes(culprit: VersionId, crash: string): Promise<number>;
   /** Forgets its strikes too; nothing changes when it is in none. VERSION_NOT_FOUND. */
   liftQuarantine(id: VersionId): Promise<VersionRecord>;
   /** MODEL_NOT_FOUND. */
@@ -121,6 +126,8 @@ export interface StrikeOutcome {
   readonly strikes: number;
   /** Whether this one put it in quarantine. */
   readonly quarantined: boolean;
+  /** Whether it is in quarantine, since now or before. */
+  readonly guilty: boolean;
 }
 
 export interface ModelSettings {

@@ -35,11 +35,15 @@ const STEPS = [
   CREATE TABLE configs (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
   CREATE TABLE changes (revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, model TEXT) STRICT;
 `,
-  // Strikes: a JSON array of when, in milliseconds since 1970. Quarantine: JSON. Null for nearly all.
+  // Strikes: a JSON array of {atMs, crash}. Quarantine: JSON. Null for nearly all.
   `
   ALTER TABLE versions ADD COLUMN strikes TEXT;
   ALTER TABLE versions ADD COLUMN quarantine TEXT;
   ALTER TABLE models ADD COLUMN min_copies INTEGER NOT NULL DEFAULT 0;
+`,
+  // Few versions have strikes: those are found without reading all.
+  `
+  CREATE INDEX struck_versions ON versions (tenant) WHERE strikes IS NOT NULL;
 `,
 ];
 

@@ -32,7 +32,8 @@ export interface Operations {
   models(tenant: string, page: PageRequest): Page<ModelSummary>;
   deleteModel(tenant: string, model: string): { revision: number };
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision: number | undefined): ModelRecord;
-  strike(id: VersionId, preparedDigest: Digest, reason: string, nowMs: number): StrikeOutcome;
+  strike(id: VersionId, preparedDigest: Digest, reason: string, crash: string, nowMs: number): StrikeOutcome;
+  withdrawStrikes(culprit: VersionId, crash: string): number;
   liftQuarantine(id: VersionId, nowMs: number): VersionRecord;
   putModelSettings(tenant: string, model: string, settings: ModelSettings): ModelRecord;
   tenant(tenant: string): TenantRecord | undefined;

@@ -5,6 +5,12 @@ import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts
 import type { Quarantine, StrikeOutcome, VersionId } from './registry.ts';
 import type { Tables } from './sqlite-tables.ts';
 
+interface Strike {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly crash: string;
+}
+
 /** Strikes lie in their version's row, so they go with it: a version registered anew has none. */
 export class Strikes {
   readonly #tables: Tables;
@@ -13,7 +19,7 @@ export class Strikes {
     this.#tables = tables;
   }
 
-  strike(id: VersionId, preparedDigest: Digest, reason: string, nowMs: number): StrikeOutcome {
+  strike(id: VersionId, preparedDigest: Digest, reason: string, strike: Strike): StrikeOutcome {
     return this.#tables.change(() => {
       const row = this.#row(id);
       if (row === undefined || row['prepared_digest'] !== preparedDigest) {
@@ -23,13 +29,34 @@ export class Strikes {
         );
       }
       const { strikes, strikeMs } = this.#tables.limits;
-      const times = strikesSince(row['strikes'] as string | null, nowMs - strikeMs);
-      if (row['quarantine'] !== null) return { strikes: times.length, quarantined: false };
-      times.push(nowMs);
-      const quarantined = times.length >= strikes;
-      this.#write(id, JSON.stringify(times), quarantined ? quarantineOf(reason, nowMs) : null);
+      const counted = strikesSince(row['strikes'] as string | null, strike.atMs - strikeMs);
+      if (row['quarantine'] !== null) return { strikes: counted.length, quarantined: false, guilty: true };
+      counted.push(strike);
+      const quarantined = counted.length >= strikes;
+      this.#write(id, JSON.stringify(counted), quarantined ? quarantineOf(reason, strike.atMs) : null);
       if (quarantined) this.#logChange(id);
-      return { strikes: times.length, quarantined };
+      return { strikes: counted.length, quarantined, guilty: quarantined };
+    });
+  }
+
+  withdraw(culprit: VersionId, crash: string): number {
+    return this.#tables.change(() => {
+      const own = strikesSince((this.#row(culprit)?.['strikes'] ?? null) as string | null, 0);
+      const explained = new Set([crash, ...own.map((strike) => strike.crash)]);
+      const { tenant, model, version } = culprit;
+      const others = this.#tables
+        .sql(`SELECT tenant, model, version, strikes FROM versions
+              WHERE strikes IS NOT NULL AND quarantine IS NULL AND (tenant, model, version) <> (?, ?, ?)`)
+        .all(tenant, model, version);
+      let withdrawn = 0;
+      for (const other of others) {
+        const before = strikesSince(String(other['strikes']), 0);
+        const left = before.filter((strike) => !explained.has(strike.crash));
+        if (left.length === before.length) continue;
+        withdrawn += before.length - left.length;
+        this.#write(other as unknown as VersionId, left.length === 0 ? null : JSON.stringify(left), null);
+      }
+      return withdrawn;
     });
   }
 
@@ -62,9 +89,9 @@ export class Strikes {
   }
 }
 
-/** The times in a row's `strikes` that lie after `sinceMs`. */
-export function strikesSince(column: string | null, sinceMs: number): number[] {
-  return column === null ? [] : (JSON.parse(column) as number[]).filter((at) => at > sinceMs);
+/** Those in a row's `strikes` that came after `sinceMs`. */
+export function strikesSince(column: string | null, sinceMs: number): Strike[] {
+  return column === null ? [] : (JSON.parse(column) as Strike[]).filter(({ atMs }) => atMs > sinceMs);
 }
 
 /** A row's `quarantine`, as the member of a record: there or absent. */

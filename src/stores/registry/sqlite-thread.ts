@@ -57,7 +57,9 @@ function operationsOn(db: DatabaseSync, tables: Tables): Operations {
       writes.setTraffic(tenant, model, traffic, ifRevision);
       return there(reads.model(tenant, model));
     },
-    strike: (id, preparedDigest, reason, nowMs) => strikes.strike(id, preparedDigest, reason, nowMs),
+    strike: (id, preparedDigest, reason, crash, nowMs) =>
+      strikes.strike(id, preparedDigest, reason, { atMs: nowMs, crash }),
+    withdrawStrikes: (culprit, crash) => strikes.withdraw(culprit, crash),
     liftQuarantine(id, nowMs) {
       strikes.lift(id);
       return there(reads.version(id, nowMs));

@@ -124,8 +124,11 @@ class SqliteRegistry implements Registry {
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number) {
     return this.#call('setTraffic', tenant, model, traffic, ifRevision);
   }
-  strike(id: VersionId, preparedDigest: Digest, reason: string) {
-    return this.#call('strike', id, preparedDigest, reason, this.#now());
+  strike(id: VersionId, preparedDigest: Digest, reason: string, crash: string) {
+    return this.#call('strike', id, preparedDigest, reason, crash, this.#now());
+  }
+  withdrawStrikes(culprit: VersionId, crash: string) {
+    return this.#call('withdrawStrikes', culprit, crash);
   }
   liftQuarantine(id: VersionId) {
     return this.#call('liftQuarantine', id, this.#now());

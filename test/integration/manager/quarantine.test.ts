@@ -23,16 +23,36 @@ async function register(version: string, query = '') {
 }
 
 describe('quarantine', () => {
+  it('is not for a model that was beside one culprit after the other', async () => {
+    const hot = await register('hot', '?activate=true');
+    for (const version of ['a', 'b', 'c', 'd']) {
+      const { key } = await register(version);
+      const crashed = (crash: string, ...keys: string[]) =>
+        app.manager.strikes.crashed(
+          `${version} ${crash}`,
+          keys.map((one) => ({ key: one, reason: 'crashed' })),
+        );
+      assert.deepEqual(await crashed('first', hot.key, key), []);
+      assert.equal((await call(app, 'GET', `${MODEL}/versions/hot`)).body['strikes'], 1);
+      assert.deepEqual(await crashed('second', key), []);
+      assert.deepEqual(await crashed('third', key), [key]);
+      assert.deepEqual(await crashed('on its way', hot.key, key), [key]);
+    }
+    const shown = (await call(app, 'GET', `${MODEL}/versions/hot`)).body;
+    assert.equal(shown['strikes'], 0);
+    assert.equal(shown['quarantine'], undefined);
+    await call(app, 'DELETE', MODEL);
+  });
+
   it('is shown with its reason, refuses traffic, and an operator lifts it', async () => {
     await register('1', '?activate=true');
     const { key, body } = await register('2');
     assert.equal(body['strikes'], 0);
-    assert.deepEqual(await Promise.all([1, 2].map(() => app.manager.strikes.strike(key, 'crashed'))), [
-      false,
-      false,
-    ]);
+    const crashed = (crash: string, reason = 'crashed') =>
+      app.manager.strikes.crashed(crash, [{ key, reason }]);
+    assert.deepEqual(await Promise.all(['a', 'b'].map((crash) => crashed(crash))), [[], []]);
     assert.equal((await call(app, 'GET', `${MODEL}/versions/2`)).body['strikes'], 2);
-    assert.equal(await app.manager.strikes.strike(key, 'crashed its worker while it ran (SIGFPE)'), true);
+    assert.deepEqual(await crashed('c', 'crashed its worker while it ran (SIGFPE)'), [key]);
 
     const shown = (await call(app, 'GET', `${MODEL}/versions/2`)).body;
     const quarantine = shown['quarantine'] as { reason: string; since: string };
