@@ -1,8 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import type { LoadResult } from '../../sim/load/recorder.ts';
 import { type RunningShoal, runShoal, startShoal } from '../support/shoal.ts';
+import type { TableResult } from './table.ts';
 
 const SEED = '1';
 
@@ -45,6 +48,11 @@ async function benchOne({ count, distinct, ratePerSecond }: Scale): Promise<void
   row('RSS of router and manager then', await rssOf(first));
   row('on disk', await diskOf(first.dataDir));
   await first.stop();
+  const table = await tableOf(path.join(first.dataDir, 'registry.db'));
+  row(
+    'routing table',
+    `${table.bytesPerModel.toFixed(0)} bytes a model, read in ${table.seconds.toFixed(1)} s`,
+  );
 
   const bootAt = performance.now();
   await using shoal = await startShoal(['--no-samples', '--log-level', 'error'], first.dataDir);
@@ -100,6 +108,13 @@ async function cli(args: readonly string[]): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await runShoal(args);
   if (code !== 0) throw new Error(`shoal ${args.join(' ')} ended with ${code}: ${stderr}`);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+}
+
+async function tableOf(registryFile: string): Promise<TableResult> {
+  const execArgv = ['--expose-gc', '--disable-warning=ExperimentalWarning'];
+  const child = fork(new URL('./table.ts', import.meta.url), [registryFile], { execArgv });
+  const [result] = (await once(child, 'message')) as [TableResult];
+  return result;
 }
 
 /** Of the process that is router and manager. */
