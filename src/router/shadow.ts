@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Member } from '../stores/members/members.ts';
+import type { ModelKey } from '../wire/model-key.ts';
 import { Caller } from './caller.ts';
 import type { Fleet } from './fleet.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Resolved } from './predict.ts';
 import type { WorkerRequest } from './worker-request.ts';
 
-/** Copies under way at once; each holds the tensors of a request. */
+/** Copies under way at once, each of another version; each holds the tensors of a request. */
 const MAX_UNDER_WAY = 32;
 const SHADOW_DEADLINE_MS = 10_000;
 
@@ -25,7 +26,7 @@ export interface ShadowDeps {
  */
 export class Shadow {
   readonly #deps: ShadowDeps;
-  #underWay = 0;
+  readonly #underWay = new Set<ModelKey>();
 
   constructor(deps: ShadowDeps) {
     this.#deps = deps;
@@ -38,21 +39,26 @@ export class Shadow {
     if (share === undefined || random() * 100 >= share.percent) return;
     const version = entry.versions.find((one) => one.version === share.version);
     if (version === undefined || version.quarantine !== undefined) return;
-    if (this.#underWay >= MAX_UNDER_WAY) {
+    const key = version.key(tenant, model);
+    if (this.#underWay.size >= MAX_UNDER_WAY || this.#underWay.has(key)) {
       metrics.shadow.inc({ outcome: 'skipped_limit' });
       return;
     }
     const nowMs = now();
-    const idle = order
-      .map(({ id }) => fleet.client(id))
-      .find((client) => client?.isConnected && client.inFlight === 0 && client.queueDelayMs(nowMs) === 0);
-    if (idle === undefined) {
+    const clients = order.map(({ id }) => fleet.client(id));
+    // It may be about to hold a lane there, and must not get another one elsewhere.
+    const mayHold =
+      fleet.held.holdersOf(key).length > 0 || clients.some((client) => client?.owesSilently(key, nowMs));
+    const idle = clients.find(
+      (client) => client?.isConnected && client.inFlight === 0 && client.queueDelayMs(nowMs) === 0,
+    );
+    if (idle === undefined || mayHold) {
       metrics.shadow.inc({ outcome: 'skipped_busy' });
       return;
     }
     void this.#send(idle, {
       ...request,
-      key: version.key(tenant, model),
+      key,
       residentBytes: version.residentBytes,
       background: true,
       deadlineAtMs: nowMs + SHADOW_DEADLINE_MS,
@@ -61,9 +67,9 @@ export class Shadow {
 
   async #send(client: NonNullable<ReturnType<Fleet['client']>>, request: WorkerRequest): Promise<void> {
     const { metrics, logger } = this.#deps;
-    this.#underWay++;
+    this.#underWay.add(request.key);
     const outcome = await client.send(request, new Caller());
-    this.#underWay--;
+    this.#underWay.delete(request.key);
     const isAnswered = outcome.kind === 'answer' && outcome.frame.result.ok;
     metrics.shadow.inc({ outcome: isAnswered ? 'sent' : 'failed' });
     if (!isAnswered) logger.debug({ key: request.key, outcome }, 'a shadow request failed');
