@@ -118,7 +118,8 @@ export class Host implements JobOwner {
   }
 
   settled(job: Job, result: JobResult): void {
-    this.#leave(job, result.ok ? this.clock() : undefined);
+    const wasRun = result.ok || result.code === 'MODEL_FAILED';
+    this.#leave(job, wasRun ? this.clock() : undefined);
     const timings = job.timings();
     if (result.ok) {
       this.#metrics.queueSeconds.observe(timings.queueUs / 1e6);
