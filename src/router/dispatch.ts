@@ -13,7 +13,10 @@ import type { Outcome, WorkerRequest } from './worker-request.ts';
 
 export interface DispatchDeps {
   readonly fleet: Fleet;
+  /** Of retries after workers' refusals. */
   readonly budget: RetryBudget;
+  /** Of retries after workers' deaths: no flood of refused requests takes them from others. */
+  readonly deathBudget: RetryBudget;
   readonly metrics: RouterMetrics;
   readonly limits: Pick<Limits, 'laneOverrunMs' | 'workerAwayMs'>;
   readonly now: () => number;
@@ -55,8 +58,9 @@ export async function dispatch(
   request: WorkerRequest,
   caller: Caller,
 ): Promise<Dispatched> {
-  const { budget, metrics, now } = deps;
-  budget.request();
+  const { metrics, now } = deps;
+  deps.budget.request();
+  deps.deathBudget.request();
   const tries: Tries = { orderNow, request, caller, refusedBy: new Set(), deaths: [] };
   let client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
   if (client === undefined) throw caller.isGone ? callerGone() : noWorker(orderNow());
@@ -73,15 +77,24 @@ export async function dispatch(
       tries.deaths.push(deps.fleet.autopsies.wasAtWork({ worker: id, connectedAtMs }, request.key));
       if (await isSuspect(deps, tries)) throw error;
     } else if (reason !== 'not_sent') tries.refusedBy.add(client);
-    client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
-    if (client === undefined) throw caller.isGone ? callerGone() : error;
-    // What was surely not sent costs the fleet nothing.
-    if (reason !== 'not_sent' && !budget.tryRetry(now())) {
+    // Its model may be about to hold a lane there, and must not get another one elsewhere.
+    if (reason === 'overloaded' && client.owesSilently(request.key, now())) throw error;
+    const next = nextClient(deps, tries);
+    if (next === undefined && !mayComeBack(deps, tries)) throw caller.isGone ? callerGone() : error;
+    if (!mayRetry(deps, outcome)) {
       metrics.retriesDenied.inc();
       throw error;
     }
+    client = next ?? (await waitForClient(deps, tries));
+    if (client === undefined) throw caller.isGone ? callerGone() : error;
     metrics.retries.inc({ reason });
   }
+}
+
+/** What was surely not sent costs the fleet nothing. */
+function mayRetry({ budget, deathBudget, now }: DispatchDeps, { kind }: Outcome): boolean {
+  if (kind === 'away' || kind === 'full') return true;
+  return (kind === 'lost' ? deathBudget : budget).tryRetry(now());
 }
 
 /**
@@ -143,13 +156,19 @@ function loadOf(client: WorkerClient, nowMs: number) {
   };
 }
 
-/** A worker that starts anew is back within a moment; that moment is shorter than most deadlines. */
+/**
+ * A worker that starts anew is back within a moment; that moment is shorter than most deadlines. OVERLOADED when
+ * too many wait for that.
+ */
 async function waitForClient(deps: DispatchDeps, tries: Tries): Promise<WorkerClient | undefined> {
   const { fleet, limits, now } = deps;
   const { request, caller } = tries;
   const { tenant, tensors } = request;
   const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
-  if (!mayComeBack(deps, tries) || fleet.homeless.refusal(tenant, bytes) !== undefined) return undefined;
+  if (fleet.homeless.refusal(tenant, bytes) !== undefined) {
+    const message = `no worker of the shard can be reached, and as many requests wait for one as may (limits workerQueueRequests, workerQueueBytes)`;
+    throw overloaded(message, limits.workerAwayMs);
+  }
   const untilMs = Math.min(request.deadlineAtMs, now() + limits.workerAwayMs);
   fleet.homeless.add(tenant, bytes, now());
   try {

@@ -1,13 +1,14 @@
 import type { ModelKey } from '../wire/model-key.ts';
 
-/** An answer within this time shows that a model's runs end. */
+/** An answer within this time, or twice what its run took, shows that a model's runs end. */
 const HEARD_MS = 50;
 
 interface Owed {
   requests: number;
   /** When the first of them was sent, or the last answer came. */
   sinceMs: number;
-  heard: boolean;
+  /** For how long from then on that answer tells; 0: none has come. */
+  heardMs: number;
 }
 
 export interface OwedModelsOptions {
@@ -32,28 +33,29 @@ export class OwedModels {
 
   sent(key: ModelKey, nowMs: number): void {
     const owed = this.#owed.get(key);
-    if (owed === undefined) this.#owed.set(key, { requests: 1, sinceMs: nowMs, heard: false });
+    if (owed === undefined) this.#owed.set(key, { requests: 1, sinceMs: nowMs, heardMs: 0 });
     else owed.requests++;
   }
 
-  answered(key: ModelKey, nowMs: number): void {
+  /** It was run, which took `runMs`. */
+  answered(key: ModelKey, nowMs: number, runMs: number): void {
     if (this.#givenUp.size > 0) this.#givenUp.delete(key);
     const owed = this.#owed.get(key);
     if (owed === undefined) return;
-    owed.heard = true;
+    owed.heardMs = Math.max(HEARD_MS, 2 * runMs);
     owed.sinceMs = nowMs;
     this.#less(key, owed);
   }
 
-  /** Taken back before it left. */
-  unsent(key: ModelKey): void {
+  /** Taken back before it left, or refused: that tells nothing of the others. */
+  notRun(key: ModelKey): void {
     const owed = this.#owed.get(key);
     if (owed !== undefined) this.#less(key, owed);
   }
 
   /** Nobody waits for it any more; the worker may be at it all the same. */
   givenUp(key: ModelKey, nowMs: number): void {
-    this.unsent(key);
+    this.notRun(key);
     const { rememberMs, maxRemembered } = this.#options;
     this.#givenUp.delete(key);
     this.#givenUp.set(key, nowMs);
@@ -66,7 +68,7 @@ export class OwedModels {
   /** No answer of the model shows that its runs end here. */
   isSilent(key: ModelKey, nowMs: number): boolean {
     const owed = this.#owed.get(key);
-    if (owed !== undefined && (!owed.heard || nowMs - owed.sinceMs > HEARD_MS)) return true;
+    if (owed !== undefined && (owed.heardMs === 0 || nowMs - owed.sinceMs > owed.heardMs)) return true;
     const givenUpAtMs = this.#givenUp.size === 0 ? undefined : this.#givenUp.get(key);
     return givenUpAtMs !== undefined && nowMs - givenUpAtMs <= this.#options.rememberMs;
   }

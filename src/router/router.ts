@@ -55,6 +55,7 @@ export function createRouter(options: RouterOptions): Router {
   const control = new WorkerControl(token);
   const shadow = new Shadow({ fleet, metrics, logger, now, random });
   const budget = new RetryBudget(now());
+  const deathBudget = new RetryBudget(now());
   watchRouterGauges(options.metrics, {
     tableAgeMs: () => follower.ageMs(),
     tableModels: () => table.modelCount,
@@ -65,7 +66,20 @@ export function createRouter(options: RouterOptions): Router {
     if (!follower.isReady()) return 'the routing table is not loaded yet';
     return fleet.connected === 0 ? 'no worker is connected' : undefined;
   };
-  const deps = { table, fleet, budget, metrics, shadow, control, limits, logger, now, random, notReady };
+  const deps = {
+    table,
+    fleet,
+    budget,
+    deathBudget,
+    metrics,
+    shadow,
+    control,
+    limits,
+    logger,
+    now,
+    random,
+    notReady,
+  };
   const shardSizeOf = (tenant: string) => table.tenant(tenant)?.shardSize;
   const keeper = new Keeper({ table, fleet, control, metrics, limits, logger });
   return {

@@ -4,7 +4,14 @@ import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Member } from '../stores/members/members.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
-import { decodeFrame, encodeCancel, encodeRequest, FrameError, maxFrameBytes } from '../wire/frames.ts';
+import {
+  type AnswerFrame,
+  decodeFrame,
+  encodeCancel,
+  encodeRequest,
+  FrameError,
+  maxFrameBytes,
+} from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import { silenceOf } from './copy-choice.ts';
 import type { Caller } from './caller.ts';
@@ -209,12 +216,17 @@ export class WorkerClient {
     const nowMs = this.#deps.now();
     this.#pulse.answered(nowMs, frame.queueDelayUs / 1_000);
     const pending = this.#pending.get(frame.id);
-    if (pending !== undefined) {
-      this.#owed.answered(pending.key, nowMs);
-      if (frame.result.ok) this.#shares.answered(pending.tenant, nowMs);
-    }
+    if (pending !== undefined) this.#onAnswer(pending, frame, nowMs);
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
+  }
+
+  #onAnswer({ key, tenant }: Pending, { result, runUs }: AnswerFrame, nowMs: number): void {
+    if (result.ok || result.code === 'MODEL_FAILED') {
+      this.#owed.answered(key, nowMs, runUs / 1_000);
+      this.#shares.answered(tenant, nowMs);
+    } else if (result.code === 'DEADLINE_EXCEEDED') this.#owed.givenUp(key, nowMs);
+    else this.#owed.notRun(key);
   }
 
   #onDisconnect(): void {
@@ -242,7 +254,7 @@ export class WorkerClient {
       this.#abandonedBytes += frame.length + cancel.length;
       this.#owed.givenUp(key, this.#deps.now());
     } else {
-      this.#owed.unsent(key);
+      this.#owed.notRun(key);
       this.#deps.metrics.unsent.inc();
     }
     this.#settle(id, outcome);

@@ -13,6 +13,7 @@ const now = () => performance.now();
 export interface RouterPartsOptions {
   readonly limits?: Partial<Limits>;
   readonly budget?: RetryBudget;
+  readonly deathBudget?: RetryBudget;
   readonly token?: string;
 }
 
@@ -24,10 +25,21 @@ export function createRouterParts(members: readonly Member[], options: RouterPar
   const metrics = createRouterMetrics(registry);
   const logger = pino({ level: 'silent' });
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { budget = new RetryBudget(now()), token = TOKEN } = options;
+  const { budget = new RetryBudget(now()), deathBudget = new RetryBudget(now()), token = TOKEN } = options;
   const deps = { token, limits, metrics, logger, now, random: Math.random };
   const fleet = new Fleet(store, deps);
-  return { members: store, registry, metrics, logger, limits, fleet, budget, now, random: Math.random };
+  return {
+    members: store,
+    registry,
+    metrics,
+    logger,
+    limits,
+    fleet,
+    budget,
+    deathBudget,
+    now,
+    random: Math.random,
+  };
 }
 
 /** Until so many workers are connected. */

@@ -124,10 +124,10 @@ describe('dispatch when workers die or are held', () => {
     while (parts.fleet.connected > 0) await parts.fleet.change(10);
     const callers = [new Caller(), new Caller(), new Caller()];
     const sending = callers.map((caller) => codeOf(send(10_000, undefined, caller)));
-    assert.equal(await sending[2], 'NO_WORKER');
+    assert.equal(await sending[2], 'OVERLOADED');
     assert.equal(parts.fleet.homeless.requests, 2);
     for (const caller of callers) caller.leave();
-    assert.deepEqual(await Promise.all(sending), ['REQUEST_TIMEOUT', 'REQUEST_TIMEOUT', 'NO_WORKER']);
+    assert.deepEqual(await Promise.all(sending), ['REQUEST_TIMEOUT', 'REQUEST_TIMEOUT', 'OVERLOADED']);
     assert.equal(parts.fleet.homeless.requests, 0);
   });
 
@@ -176,5 +176,25 @@ describe('dispatch when workers die or are held', () => {
       'still there, though nobody waits for the first ones any more',
     );
     assert.equal(fakes[1]?.requests.length, 1);
+  });
+
+  it('does not spread it either when the first refuses what could not be answered in time', async () => {
+    // As a worker does whose lane is held: what has come is run for ever, the next would wait too long.
+    const asked = new Happening();
+    const { fakes, send } = await startDispatch(cleanups, [
+      {
+        onRequest(_frame, answer) {
+          asked.happen();
+          if (fakes[0]?.requests.length !== 1) answer.fail('OVERLOADED', 'it would wait too long');
+        },
+      },
+      {},
+    ]);
+    const first = codeOf(send(200));
+    await asked.times(1);
+    for (let again = 0; again < 10; again++) assert.equal(await codeOf(send(200)), 'OVERLOADED');
+    assert.equal(await first, 'DEADLINE_EXCEEDED');
+    for (let again = 0; again < 10; again++) assert.equal(await codeOf(send(200)), 'OVERLOADED');
+    assert.equal(fakes[1]?.requests.length, 0);
   });
 });

@@ -9,6 +9,7 @@ import { Happening } from '../../support/happening.ts';
 import {
   type Cleanups,
   codeOf,
+  dying,
   failing,
   startDispatch,
   workerRequest,
@@ -96,6 +97,21 @@ describe('dispatch', () => {
     assert.deepEqual(codes, ['none', 'none', 'OVERLOADED', 'OVERLOADED']);
     assert.equal(fakes[1]?.requests.length, 2);
     assert.equal((await parts.metrics.retriesDenied.get()).values[0]?.value, 2);
+  });
+
+  it('asks the budget of deaths after a death, and none when nothing was sent', async () => {
+    const empty = () => new RetryBudget(performance.now(), { share: 0, floorPerSecond: 0, maxSaved: 0 });
+    const dead = await startDispatch(cleanups, [{ onRequest: dying }, {}], { budget: empty() });
+    assert.equal((await dead.send()).worker, dead.fakes[1]?.member.id);
+    const full = await startDispatch(cleanups, [{}, {}], {
+      budget: empty(),
+      deathBudget: empty(),
+      limits: { workerQueueRequests: 0 },
+    });
+    assert.equal(await codeOf(full.send()), 'OVERLOADED');
+    assert.equal((await full.parts.metrics.retriesDenied.get()).values[0]?.value, 0);
+    const last = await startDispatch(cleanups, [{ onRequest: dying }, {}], { deathBudget: empty() });
+    assert.equal(await codeOf(last.send()), 'NO_WORKER');
   });
 
   it('skips a worker that is away without a retry, and waits for one when all are', async () => {

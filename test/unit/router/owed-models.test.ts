@@ -12,17 +12,26 @@ describe('the models that a worker owes answers for', () => {
     owed.sent('m', 0);
     owed.sent('m', 1);
     assert.equal(owed.isSilent('m', 1), true);
-    owed.answered('m', 10);
+    owed.answered('m', 10, 1);
     assert.equal(owed.isSilent('m', 60), false);
     assert.equal(owed.isSilent('m', 61), true);
-    owed.answered('m', 70);
+    owed.answered('m', 70, 1);
     assert.equal(owed.isSilent('m', 1_000), false, 'nothing is owed any more');
+  });
+
+  it('are heard of for twice as long as their last run took', () => {
+    const owed = start();
+    owed.sent('m', 0);
+    owed.sent('m', 0);
+    owed.answered('m', 300, 300);
+    assert.equal(owed.isSilent('m', 900), false);
+    assert.equal(owed.isSilent('m', 901), true);
   });
 
   it('are remembered for a while when they were given up, and forgotten when they were taken back', () => {
     const owed = start();
     owed.sent('taken back', 0);
-    owed.unsent('taken back');
+    owed.notRun('taken back');
     assert.equal(owed.isSilent('taken back', 0), false);
     owed.sent('m', 0);
     owed.givenUp('m', 100);
@@ -31,7 +40,10 @@ describe('the models that a worker owes answers for', () => {
     owed.sent('m', 860);
     owed.givenUp('m', 861);
     owed.sent('m', 862);
-    owed.answered('m', 863);
+    owed.notRun('m');
+    assert.equal(owed.isSilent('m', 862), true, 'a refusal shows nothing');
+    owed.sent('m', 862);
+    owed.answered('m', 863, 1);
     assert.equal(owed.isSilent('m', 864), false, 'an answer shows that it is well');
   });
 
