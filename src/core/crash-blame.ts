@@ -2,15 +2,17 @@
 export interface ProcessEnd {
   readonly signal: string | null;
   /** Why it ended itself; undefined: it didn't say so. */
-  readonly cause: 'hang' | 'memory' | 'bug' | undefined;
+  readonly cause: 'hang' | 'memory' | 'machine-memory' | 'bug' | undefined;
   readonly atWork: readonly AtWork[];
 }
 
 export interface AtWork {
   readonly key: string;
-  readonly phase: 'loading' | 'running';
+  readonly phase: 'loading' | 'running' | 'releasing';
   /** It had finished a run in that process before. */
   readonly hasRun: boolean;
+  /** Its lane is the one that the process ended itself for. */
+  readonly isCulprit: boolean;
 }
 
 export interface Blame {
@@ -30,26 +32,41 @@ const FATAL: ReadonlySet<string> = new Set([
   'SIGSYS',
 ]);
 
-/**
- * Who gets a strike for the end of a worker, each model once. Whatever was at work may have done it. A SIGKILL that
- * nobody explains came from an operator or from the kernel for want of memory: only a model that has yet to finish
- * a run there is suspicious enough. An exit and a bug of the worker's own are no model's fault.
- */
-export function blame({ signal, cause, atWork }: ProcessEnd): Blame[] {
-  const blamed = new Map<string, Blame>();
-  for (const entry of atWork) {
-    const reason = reasonOf(signal, cause, entry);
-    if (reason !== undefined) blamed.set(entry.key, { key: entry.key, reason });
-  }
-  return [...blamed.values()];
+/** Who gets a strike for the end of a worker, each model once. */
+export function blame(end: ProcessEnd): Blame[] {
+  const blamed = whoMayHaveDoneIt(end).map((entry) => ({ key: entry.key, reason: reasonOf(end, entry) }));
+  return [...new Map(blamed.map((one) => [one.key, one])).values()];
 }
 
-function reasonOf(signal: string | null, cause: ProcessEnd['cause'], entry: AtWork): string | undefined {
-  const when = entry.phase === 'loading' ? 'while it was loaded' : 'while it ran';
+/**
+ * Whatever was at work may have crashed native code. A hang is that of one lane; who used up the memory rarely is
+ * one that has run before. A SIGKILL that nobody explains came from an operator or from the kernel for want of
+ * memory, and a machine without memory is nobody's doing in particular: only a model that has yet to finish a run
+ * there is suspicious enough. An exit and a bug of the worker's own are no model's fault.
+ */
+function whoMayHaveDoneIt({ signal, cause, atWork }: ProcessEnd): readonly AtWork[] {
+  const culprits = atWork.filter(({ isCulprit }) => isCulprit);
+  const newcomers = atWork.filter(({ hasRun }) => !hasRun);
+  if (cause === 'hang') return culprits;
+  if (cause === 'memory') return [culprits, newcomers, atWork].find((some) => some.length > 0) ?? [];
+  if (cause === 'machine-memory') return newcomers;
+  if (cause === 'bug' || signal === null) return [];
+  if (FATAL.has(signal)) return atWork;
+  return signal === 'SIGKILL' ? newcomers : [];
+}
+
+const WHEN = {
+  loading: 'while it was loaded',
+  running: 'while it ran',
+  releasing: 'while it was released',
+} as const satisfies Record<AtWork['phase'], string>;
+
+function reasonOf({ signal, cause }: ProcessEnd, { phase }: AtWork): string {
+  const when = WHEN[phase];
   if (cause === 'hang') return `held its worker longer than the limit laneHangMs ${when}`;
   if (cause === 'memory') return `used up its worker's memory ${when}`;
-  if (cause !== undefined || signal === null) return undefined;
-  if (FATAL.has(signal)) return `crashed its worker ${when} (${signal})`;
-  if (signal !== 'SIGKILL' || entry.hasRun) return undefined;
+  if (cause === 'machine-memory')
+    return `was the first time at work when its worker ended for want of memory on the machine, ${when}`;
+  if (signal !== 'SIGKILL') return `crashed its worker ${when} (${signal})`;
   return `was the first time at work when its worker was killed, ${when} (SIGKILL)`;
 }

@@ -38,10 +38,17 @@ export function isTrimDue(besideBytes: number, floorBytes: number, rssBytes: num
 }
 
 /**
- * Whether the process must end before the kernel ends one, which may be an innocent: it is beyond its promise, and
- * either by far or with the machine's memory nearly gone.
+ * Why the process must end before the kernel ends one, which may be an innocent: it is beyond its promise, and either
+ * by far or with the machine's memory nearly gone. `machine-memory`: by less than what the machine keeps in reserve,
+ * so that it is hardly to blame. Undefined: it may go on.
  */
-export function isOver(rssBytes: number, availableBytes: number, bounds: MemoryBounds): boolean {
-  const beyondBytes = rssBytes - bounds.budgetBytes - bounds.overheadBytes;
-  return beyondBytes > bounds.overrunBytes || (beyondBytes > 0 && availableBytes < bounds.reserveBytes);
+export function overCause(
+  rssBytes: number,
+  availableBytes: number,
+  { budgetBytes, overheadBytes, overrunBytes, reserveBytes }: MemoryBounds,
+): 'memory' | 'machine-memory' | undefined {
+  const beyondBytes = rssBytes - budgetBytes - overheadBytes;
+  if (beyondBytes > overrunBytes) return 'memory';
+  if (beyondBytes <= 0 || availableBytes >= reserveBytes) return undefined;
+  return beyondBytes < reserveBytes ? 'machine-memory' : 'memory';
 }

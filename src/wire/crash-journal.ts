@@ -11,12 +11,15 @@ const HEAD_BYTES = 16;
 /** The longest key: tenant 63, model 128, version 64, digest 71, with their three separators 329. */
 const MAX_KEY_BYTES = SLOT_BYTES - HEAD_BYTES;
 
-/** Slot 0 is the process's own; lane n has slot n + 1. What a process says of its own end: */
-export type SelfKillCause = 'hang' | 'memory' | 'bug';
-const CAUSES: readonly (SelfKillCause | undefined)[] = [undefined, 'hang', 'memory', 'bug'];
+/**
+ * Slot 0 is the process's own; lane n has slot n + 1. What a process says of its own end; `machine-memory`: it was
+ * beyond its promise when the machine's memory was nearly gone, but not by much.
+ */
+export type SelfKillCause = 'hang' | 'memory' | 'machine-memory' | 'bug';
+const CAUSES: readonly (SelfKillCause | undefined)[] = [undefined, 'hang', 'memory', 'bug', 'machine-memory'];
 
-export type LanePhase = 'loading' | 'running';
-const PHASES: readonly (LanePhase | undefined)[] = [undefined, 'loading', 'running'];
+export type LanePhase = 'loading' | 'running' | 'releasing';
+const PHASES: readonly (LanePhase | undefined)[] = [undefined, 'loading', 'running', 'releasing'];
 
 /** What a lane was at when its process ended. */
 export interface JournalEntry {
@@ -25,6 +28,8 @@ export interface JournalEntry {
   readonly key: ModelKey;
   /** The model had finished a run in this process before: a death then says little about it. */
   readonly hasRun: boolean;
+  /** Its lane is the one that the process ended itself for. */
+  readonly isCulprit: boolean;
 }
 
 export interface CrashReport {
@@ -33,7 +38,7 @@ export interface CrashReport {
   readonly entries: readonly JournalEntry[];
 }
 
-/** Writes one lane's slot: u8 phase | u8 has run | u16 key bytes | 16 key. Slot 0 begins with u8 cause. */
+/** Writes one lane's slot: u8 phase | u8 has run | u16 key bytes | 16 key. Slot 0: u8 cause | u8 0 | u16 lane + 1, 0 for none. */
 export class JournalSlot {
   readonly #fd: number;
   readonly #at: number;
@@ -78,9 +83,11 @@ export class CrashJournal {
     this.clear();
   }
 
-  /** Why the process ends itself; what its lanes are at stays in the journal. */
-  selfKill(cause: SelfKillCause): void {
-    writeSync(this.fd, Uint8Array.of(CAUSES.indexOf(cause)), 0, 1, 0);
+  /** Why the process ends itself, and for which lane if it is one; what its lanes are at stays in the journal. */
+  selfKill(cause: SelfKillCause, lane?: number): void {
+    const bytes = Buffer.of(CAUSES.indexOf(cause), 0, 0, 0);
+    bytes.writeUInt16LE(lane === undefined ? 0 : lane + 1, 2);
+    writeSync(this.fd, bytes, 0, bytes.length, 0);
   }
 
   /** Nothing was at work: the process ends in good order, or with its parent. */
@@ -102,6 +109,7 @@ export function readJournal(file: string): CrashReport {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { cause: undefined, entries: [] };
     throw error;
   }
+  const culprit = bytes.length < HEAD_BYTES ? -1 : bytes.readUInt16LE(2) - 1;
   const entries: JournalEntry[] = [];
   for (let at = SLOT_BYTES; at + HEAD_BYTES <= bytes.length; at += SLOT_BYTES) {
     const phase = PHASES[bytes[at] as number];
@@ -110,7 +118,8 @@ export function readJournal(file: string): CrashReport {
     if (phase === undefined || keyLength === 0 || keyLength > MAX_KEY_BYTES || keyEnd > bytes.length)
       continue;
     const key = bytes.toString('latin1', at + HEAD_BYTES, keyEnd);
-    entries.push({ lane: at / SLOT_BYTES - 1, phase, key, hasRun: bytes[at + 1] === 1 });
+    const lane = at / SLOT_BYTES - 1;
+    entries.push({ lane, phase, key, hasRun: bytes[at + 1] === 1, isCulprit: lane === culprit });
   }
   return { cause: CAUSES[bytes[0] ?? 0], entries };
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Limits } from '../core/limits.ts';
-import { excessBytes, isOver, isTrimDue, type MemoryBounds } from '../core/worker-memory.ts';
+import { excessBytes, isTrimDue, type MemoryBounds, overCause } from '../core/worker-memory.ts';
 import type { NativeHeap } from '../runtime/native-heap.ts';
 
 export interface WorkerMemoryOptions {
@@ -13,7 +13,7 @@ export interface WorkerMemoryOptions {
   readonly readings: MemoryReadings;
   readonly registry: Registry;
   /** A run or a load takes more than the process may: it should end at once. */
-  readonly onOver: (rssBytes: number) => void;
+  readonly onOver: (rssBytes: number, cause: 'memory' | 'machine-memory') => void;
   readonly onTrimFailed: (error: Error) => void;
 }
 
@@ -109,15 +109,16 @@ export class WorkerMemory {
   async poll(): Promise<void> {
     const { readings, onOver } = this.#options;
     const rssBytes = readings.rssBytes();
-    if (this.#isOver(rssBytes)) return onOver(rssBytes);
+    const cause = this.#overCause(rssBytes);
+    if (cause !== undefined) return onOver(rssBytes, cause);
     this.#polls++;
     if (this.#polls % POLLS_A_SAMPLE === 0) await this.#sample(rssBytes);
   }
 
   /** What the machine has left is asked only when it matters. */
-  #isOver(rssBytes: number): boolean {
-    if (!isOver(rssBytes, 0, this.#bounds)) return false;
-    return isOver(rssBytes, this.#options.readings.availableBytes(), this.#bounds);
+  #overCause(rssBytes: number): ReturnType<typeof overCause> {
+    if (overCause(rssBytes, 0, this.#bounds) === undefined) return undefined;
+    return overCause(rssBytes, this.#options.readings.availableBytes(), this.#bounds);
   }
 
   async #sample(rssBytes: number): Promise<void> {

@@ -35,12 +35,12 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   const clock = (): number => performance.now();
   try {
     const store = await openDirectoryArtifacts(config.artifactsDir);
-    const onLost = (error: Error, cause: SelfKillCause): void => {
+    const onLost = (error: Error, cause: SelfKillCause, lane?: number): void => {
       logger.fatal(
-        { err: error, cause },
+        { err: error, cause, lane },
         'a lane is lost and its models with it; the worker ends, to be started anew',
       );
-      dieOf(cause);
+      dieOf(cause, lane);
     };
     journal = new CrashJournal(config.journalFile, laneThreads(config));
     const started = await startWorker({ config, store, logger, clock, journal, onLost });
@@ -72,8 +72,8 @@ function onParentGone(): void {
 }
 
 /** What is at work stays in the journal, for the parent to judge. */
-function dieOf(cause: SelfKillCause): void {
-  journal?.selfKill(cause);
+function dieOf(cause: SelfKillCause, lane?: number): void {
+  journal?.selfKill(cause, lane);
   dieNow();
 }
 

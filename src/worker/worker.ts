@@ -26,7 +26,7 @@ export interface WorkerOptions {
   /** Its slots: `laneThreads(config)`. */
   readonly journal: CrashJournal;
   /** A lane's thread died or hangs, its sessions with it: this process should end, to be started anew. */
-  readonly onLost: (error: Error, cause: SelfKillCause) => void;
+  readonly onLost: (error: Error, cause: SelfKillCause, lane?: number) => void;
 }
 
 export interface Worker {
@@ -115,9 +115,9 @@ async function watchMemory(
   const heap = await openNativeHeap((reason) =>
     logger.info({ reason }, 'memory of evicted models is given back as the allocator likes'),
   );
-  const onOver = (rssBytes: number): void => {
+  const onOver = (rssBytes: number, cause: SelfKillCause): void => {
     const message = `the process has grown to ${rssBytes} bytes, with a budget of ${budgetBytes} bytes (limits workerOverheadBytes ${limits.workerOverheadBytes}, workerOverrunBytes ${limits.workerOverrunBytes}, machineReserveBytes ${limits.machineReserveBytes})`;
-    onLost(new Error(message), 'memory');
+    onLost(new Error(message), cause);
   };
   return new WorkerMemory({
     budgetBytes,

@@ -1,4 +1,5 @@
-import type { LaneFailure, LaneTask } from '../../wire/lane.ts';
+import { type LaneAnswer, type LaneFailure, type LaneTask, OUTCOME_FIELDS } from '../../wire/lane.ts';
+import { LOST } from './failures.ts';
 import { align8 } from '../../wire/tensor-section.ts';
 
 /** A model as its lane knows it. */
@@ -77,4 +78,22 @@ export function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
     sections,
     maxSectionBytes,
   };
+}
+
+/** Of the runs of a message, in order. */
+export function outcomesOf({ outcomes, sections, failures }: LaneAnswer): RunOutcome[] {
+  const found: RunOutcome[] = [];
+  let failed = 0;
+  for (let at = 0; at < outcomes.length; at += OUTCOME_FIELDS) {
+    const runUs = outcomes[at + 3] ?? 0;
+    if (outcomes[at] === 1) {
+      const section = new Uint8Array(sections, outcomes[at + 1], outcomes[at + 2]);
+      found.push({ ok: true, section, runUs });
+    } else found.push({ ok: false, failure: failures[failed++] ?? LOST, runUs });
+  }
+  return found;
+}
+
+export function noteRun(model: LaneModel, { runUs }: RunOutcome): void {
+  model.runUs = model.runUs === undefined ? runUs : model.runUs + AVERAGE_SHARE * (runUs - model.runUs);
 }

@@ -1,20 +1,22 @@
-import { Piscina } from 'piscina';
 import type { Limits } from '../../core/limits.ts';
 import type { SelfKillCause } from '../../wire/crash-journal.ts';
 import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
-import {
-  fromFailure,
-  type LaneAnswer,
-  type LaneTask,
-  type LaneThreadData,
-  OUTCOME_FIELDS,
-} from '../../wire/lane.ts';
+import { fromFailure, type LaneAnswer } from '../../wire/lane.ts';
 import type { ModelKey } from '../../wire/model-key.ts';
 import type { WorkerMetrics } from '../metrics.ts';
-import { AVERAGE_SHARE, type Batch, expectedUs, type LaneRun, makeTask, type ReleaseJob } from './batch.ts';
+import {
+  type Batch,
+  expectedUs,
+  type LaneRun,
+  makeTask,
+  noteRun,
+  outcomesOf,
+  type ReleaseJob,
+} from './batch.ts';
 import { causeOf, EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
 import type { HeldModels } from './held.ts';
 import { LoadQueue } from './load-queue.ts';
+import { type LanePool, startThread } from './pool.ts';
 import { RunQueue } from './run-queue.ts';
 import type { Suspects, SuspectsLane } from './suspects.ts';
 
@@ -30,7 +32,7 @@ export interface LaneOptions {
   /** Of the crash journal; the lane's thread writes its slot. */
   readonly journalFd: number;
   /** The thread is gone and its sessions with it; called for every message that this fails. */
-  readonly onLost: (error: Error, cause: SelfKillCause) => void;
+  readonly onLost: (error: Error, cause: SelfKillCause, lane: number) => void;
 }
 
 /**
@@ -39,8 +41,9 @@ export interface LaneOptions {
  * long load delays no answer that is ready.
  */
 export class Lane implements SuspectsLane {
-  readonly #pool: Piscina<LaneTask, LaneAnswer>;
+  readonly #pool: LanePool;
   readonly #options: LaneOptions;
+  readonly #lane: number;
   readonly #maxSectionBytes: number;
   readonly #watchdog: NodeJS.Timeout;
   readonly #overrun: NodeJS.Timeout;
@@ -63,6 +66,7 @@ export class Lane implements SuspectsLane {
   constructor(lane: number, options: LaneOptions) {
     const { clock, limits, suspects, metrics, journalFd } = options;
     this.#options = options;
+    this.#lane = lane;
     this.#maxSectionBytes = maxFrameBytes(limits) - HEAD_BYTES;
     this.#loads = new LoadQueue(suspects);
     this.#runs = new RunQueue({
@@ -77,15 +81,8 @@ export class Lane implements SuspectsLane {
     suspects.join(this);
     this.#watchdog = setTimeout(() => this.#onHang(), limits.laneHangMs);
     this.#overrun = setTimeout(() => this.#onOverrun(), limits.laneOverrunMs);
-    const workerData: LaneThreadData = { lane, journalFd, progress: this.#progress };
-    this.#pool = new Piscina<LaneTask, LaneAnswer>({
-      filename: new URL('./thread.ts', import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      recordTiming: false,
-      workerData,
-    });
-    this.#pool.on('error', (error: Error) => options.onLost(error, causeOf(error)));
+    this.#pool = startThread({ lane, journalFd, progress: this.#progress });
+    this.#pool.on('error', (error: Error) => options.onLost(error, causeOf(error), lane));
   }
 
   /** Resolves when the thread has started. */
@@ -250,7 +247,7 @@ export class Lane implements SuspectsLane {
     if (this.#sent === undefined) return;
     const { limits, onLost } = this.#options;
     const what = `a lane gave no answer for ${limits.laneHangMs} ms (limit laneHangMs)`;
-    onLost(new Error(`${what}; it was at ${this.#underWay() ?? 'a release'}`), 'hang');
+    onLost(new Error(`${what}; it was at ${this.#underWay() ?? 'a release'}`), 'hang', this.#lane);
   }
 
   #settle(batch: Batch, answer: LaneAnswer): void {
@@ -262,23 +259,18 @@ export class Lane implements SuspectsLane {
       if (loaded?.ok === true) job.resolve(loaded.loadUs);
       else job.reject(fromFailure(loaded?.failure ?? LOST));
     }
-    let failed = 0;
+    const outcomes = outcomesOf(answer);
     for (const [index, run] of batch.runs.entries()) {
-      const at = index * OUTCOME_FIELDS;
-      const runUs = answer.outcomes[at + 3] ?? 0;
-      this.#loads.onRuns(runUs);
-      run.model.runUs =
-        run.model.runUs === undefined ? runUs : run.model.runUs + AVERAGE_SHARE * (runUs - run.model.runUs);
-      if (answer.outcomes[at] === 1) {
-        const section = new Uint8Array(answer.sections, answer.outcomes[at + 1], answer.outcomes[at + 2]);
-        run.end({ ok: true, section, runUs });
-      } else run.end({ ok: false, failure: answer.failures[failed++] ?? LOST, runUs });
+      const outcome = outcomes[index] ?? { ok: false, failure: LOST, runUs: 0 };
+      this.#loads.onRuns(outcome.runUs);
+      noteRun(run.model, outcome);
+      run.end(outcome);
     }
     this.#scheduleTurn();
   }
 
   #lose(batch: Batch, error: Error): void {
-    if (!this.#closing) this.#options.onLost(error, causeOf(error));
+    if (!this.#closing) this.#options.onLost(error, causeOf(error), this.#lane);
     this.#done();
     for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
     for (const job of batch.loads) job.reject(fromFailure(LOST));

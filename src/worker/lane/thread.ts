@@ -45,7 +45,7 @@ export default async function work(task: LaneTask): Promise<LaneAnswer> {
     Atomics.store(progress, 0, runs + loads.length);
     loads.push(await load(one));
   }
-  if (runs + loads.length > 0) journal.idle();
+  if (runs + loads.length + task.releases.length > 0) journal.idle();
   const packed = answer.pack(loads);
   // piscina's way to transfer a part of what a task returns; the caller gets the answer itself.
   return move({ [transferableSymbol]: packed.sections, [valueSymbol]: packed }) as unknown as LaneAnswer;
@@ -93,8 +93,10 @@ async function load({ handle, key, artifact }: LaneLoad): Promise<LaneLoaded> {
 
 async function release(handle: number): Promise<void> {
   const model = models.get(handle);
+  if (model === undefined) return;
   models.delete(handle);
-  await model?.executor.release();
+  journal.begin('releasing', model.key, model.hasRun);
+  await model.executor.release();
 }
 
 function elapsedUs(startedMs: number): number {

@@ -51,7 +51,7 @@ for (const hasRun of [false, true]) {
     assert.deepEqual(await exited, [null, 'SIGFPE']);
     assert.deepEqual(journalOf(worker), {
       cause: undefined,
-      entries: [{ lane: 0, phase: 'running', key, hasRun }],
+      entries: [{ lane: 0, phase: 'running', key, hasRun, isCulprit: false }],
     });
   });
 }
@@ -62,7 +62,9 @@ test('a trap at load names the model that was being loaded', async (t) => {
   const exited = once(worker.child, 'exit');
   void client.ask({ key, tensors: [columnTensor('x', 'FP32', [[[1, 2, 3, 4]]])] });
   assert.deepEqual(await exited, [null, 'SIGFPE']);
-  assert.deepEqual(journalOf(worker).entries, [{ lane: 0, phase: 'loading', key, hasRun: false }]);
+  assert.deepEqual(journalOf(worker).entries, [
+    { lane: 0, phase: 'loading', key, hasRun: false, isCulprit: false },
+  ]);
 });
 
 test('kill -9 of an idle worker accuses nobody', async (t) => {
@@ -77,7 +79,10 @@ test('kill -9 in the middle of a run leaves its name', async (t) => {
   const { worker, client } = await startWithNeighbour(t);
   const key = await worker.addBytes(endlessModel(), { model: 'endless' });
   void client.ask({ key, tensors: [columnTensor('x', 'FP32', [1])] });
-  const expected = { cause: undefined, entries: [{ lane: 0, phase: 'running', key, hasRun: false }] };
+  const expected = {
+    cause: undefined,
+    entries: [{ lane: 0, phase: 'running', key, hasRun: false, isCulprit: false }],
+  };
   await until('it runs', () => journalOf(worker).entries[0]?.phase === 'running');
   const exited = once(worker.child, 'exit');
   worker.child.kill('SIGKILL');
@@ -94,7 +99,7 @@ test('a worker that ends itself because of a hang says so, beside the model', as
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.deepEqual(journalOf(worker), {
     cause: 'hang',
-    entries: [{ lane: 0, phase: 'running', key, hasRun: false }],
+    entries: [{ lane: 0, phase: 'running', key, hasRun: false, isCulprit: true }],
   });
 });
 

@@ -136,6 +136,12 @@ test('a run that never ends takes the process with it after the hang limit, and 
   const log = await logged;
   assert.match(log, /gave no answer for 3000 ms \(limit laneHangMs\)/);
   assert.ok(log.includes(key) && !log.includes(fine));
+  const { cause, entries } = readJournal(path.join(worker.directory, 'artifacts.journal'));
+  assert.equal(cause, 'hang');
+  assert.deepEqual(
+    entries.filter(({ isCulprit }) => isCulprit).map((entry) => entry.key),
+    [key],
+  );
   await client.close();
 });
 

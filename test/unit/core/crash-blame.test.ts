@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AtWork, blame } from '../../../src/core/crash-blame.ts';
 
-const LOADING: AtWork = { key: 'a', phase: 'loading', hasRun: false };
-const FIRST_RUN: AtWork = { key: 'b', phase: 'running', hasRun: false };
-const LATER_RUN: AtWork = { key: 'c', phase: 'running', hasRun: true };
+const LOADING: AtWork = { key: 'a', phase: 'loading', hasRun: false, isCulprit: false };
+const FIRST_RUN: AtWork = { key: 'b', phase: 'running', hasRun: false, isCulprit: false };
+const LATER_RUN: AtWork = { key: 'c', phase: 'running', hasRun: true, isCulprit: false };
 const atWork = [LOADING, FIRST_RUN, LATER_RUN];
 
 function keys(end: Partial<Parameters<typeof blame>[0]>): string {
@@ -23,11 +23,25 @@ describe('who is blamed for the end of a worker', () => {
     assert.equal(running?.reason, 'crashed its worker while it ran (SIGFPE)');
   });
 
-  it('whatever was at work, when the worker ended itself for a hang or for its memory', () => {
-    assert.equal(keys({ signal: 'SIGKILL', cause: 'hang' }), 'abc');
-    assert.equal(keys({ signal: 'SIGKILL', cause: 'memory' }), 'abc');
-    const [hung] = blame({ signal: 'SIGKILL', cause: 'hang', atWork: [LATER_RUN] });
+  it('for a hang only whose lane it was', () => {
+    const hanging = { ...LATER_RUN, isCulprit: true };
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'hang', atWork: [LOADING, FIRST_RUN, hanging] }), 'c');
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'hang' }), '');
+    const [hung] = blame({ signal: 'SIGKILL', cause: 'hang', atWork: [hanging] });
     assert.match(hung?.reason ?? '', /laneHangMs while it ran$/);
+  });
+
+  it('for memory whose lane it was, else what had yet to finish a run, else whatever was at work', () => {
+    const full = { ...LATER_RUN, isCulprit: true };
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'memory', atWork: [LOADING, FIRST_RUN, full] }), 'c');
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'memory' }), 'ab');
+    const later = [LATER_RUN, { ...LATER_RUN, key: 'd' }];
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'memory', atWork: later }), 'cd');
+  });
+
+  it('only what had yet to finish a run, when the machine had no memory left', () => {
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'machine-memory' }), 'ab');
+    assert.equal(keys({ signal: 'SIGKILL', cause: 'machine-memory', atWork: [LATER_RUN] }), '');
   });
 
   it('after a SIGKILL that nobody explains only what had yet to finish a run', () => {

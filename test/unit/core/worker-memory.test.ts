@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { excessBytes, isOver, isTrimDue, type MemoryBounds } from '../../../src/core/worker-memory.ts';
+import { excessBytes, isTrimDue, type MemoryBounds, overCause } from '../../../src/core/worker-memory.ts';
 
 const MIB = 1024 * 1024;
 const BOUNDS: MemoryBounds = {
@@ -38,9 +38,16 @@ test('free pages are given back when more than 32 MiB and a 32nd of the process 
 
 test('a process beyond its promise ends when it is so by far, or when the machine has nothing left', () => {
   const promisedBytes = BOUNDS.budgetBytes + BOUNDS.overheadBytes;
-  assert.equal(isOver(promisedBytes, 0, BOUNDS), false, 'whoever keeps the promise is innocent');
-  assert.equal(isOver(promisedBytes + 1, 250 * MIB, BOUNDS), false);
-  assert.equal(isOver(promisedBytes + 1, 249 * MIB, BOUNDS), true);
-  assert.equal(isOver(promisedBytes + 2_000 * MIB, 9_000 * MIB, BOUNDS), false);
-  assert.equal(isOver(promisedBytes + 2_001 * MIB, 9_000 * MIB, BOUNDS), true);
+  const table = [
+    // Whoever keeps the promise is innocent.
+    { beyondBytes: 0, availableBytes: 0, cause: undefined },
+    { beyondBytes: 1, availableBytes: 250 * MIB, cause: undefined },
+    { beyondBytes: 1, availableBytes: 249 * MIB, cause: 'machine-memory' },
+    { beyondBytes: 249 * MIB, availableBytes: 0, cause: 'machine-memory' },
+    { beyondBytes: 250 * MIB, availableBytes: 0, cause: 'memory' },
+    { beyondBytes: 2_000 * MIB, availableBytes: 9_000 * MIB, cause: undefined },
+    { beyondBytes: 2_001 * MIB, availableBytes: 9_000 * MIB, cause: 'memory' },
+  ];
+  for (const { beyondBytes, availableBytes, cause } of table)
+    assert.equal(overCause(promisedBytes + beyondBytes, availableBytes, BOUNDS), cause, `${beyondBytes}`);
 });

@@ -35,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   lane: fc.nat({ max: 3 }),
   work: fc.option(
     fc.record({
-      phase: fc.constantFrom<LanePhase>('loading', 'running'),
+      phase: fc.constantFrom<LanePhase>('loading', 'running', 'releasing'),
       key: fc.constantFrom('a/b/1@sha256:00', 'a/b/2@sha256:00', 'a-longer/key/3@sha256:00', LONGEST),
       hasRun: fc.boolean(),
     }),
@@ -54,7 +54,7 @@ test('says at every moment exactly what each lane is at', () => {
         const slot = slots[lane] as JournalSlot;
         if (work === undefined) slot.idle();
         else slot.begin(work.phase, work.key, work.hasRun);
-        expected[lane] = work === undefined ? undefined : { lane, ...work };
+        expected[lane] = work === undefined ? undefined : { lane, ...work, isCulprit: false };
         const { cause, entries } = readJournal(file);
         assert.equal(cause, undefined);
         assert.deepEqual(
@@ -97,12 +97,16 @@ test('keeps the cause beside what was at work; a clear and a new journal leave n
   const file = newFile();
   const journal = new CrashJournal(file, 2);
   new JournalSlot(journal.fd, 1).begin('loading', LONGEST, false);
-  for (const cause of ['memory', 'bug', 'hang'] as const) {
+  for (const cause of ['memory', 'machine-memory', 'bug', 'hang'] as const) {
     journal.selfKill(cause);
     assert.equal(readJournal(file).cause, cause);
   }
   const entry = { lane: 1, phase: 'loading', key: LONGEST, hasRun: false };
-  assert.deepEqual(readJournal(file), { cause: 'hang', entries: [entry] });
+  for (const lane of [undefined, 0, 1]) {
+    journal.selfKill('hang', lane);
+    const entries = [{ ...entry, isCulprit: lane === 1 }];
+    assert.deepEqual(readJournal(file), { cause: 'hang', entries });
+  }
   journal.clear();
   assert.deepEqual(readJournal(file), NOTHING);
   journal.selfKill('hang');
@@ -131,7 +135,7 @@ test('a file that is missing, empty, cut or full of anything never makes up an e
       writeFileSync(file, anything);
       for (const { lane, phase, key } of readJournal(file).entries) {
         assert.ok(lane >= 0 && lane < 4 && key.length >= 1 && key.length <= 496);
-        assert.ok(phase === 'loading' || phase === 'running');
+        assert.ok(['loading', 'running', 'releasing'].includes(phase));
       }
     }),
   );

@@ -30,7 +30,9 @@ test('exactly the run that is under way holds the lane: named in the journal and
   const behind = bench.ask('behind', quick, { key: 'quick' });
   await until('the lane is held', () => frames.length > 0);
   assert.deepEqual(frames, [{ type: 'held', key: 'slow', isHeld: true }]);
-  assert.deepEqual(bench.journal().entries, [{ lane: 0, phase: 'running', key: 'slow', hasRun: false }]);
+  assert.deepEqual(bench.journal().entries, [
+    { lane: 0, phase: 'running', key: 'slow', hasRun: false, isCulprit: false },
+  ]);
 
   const elsewhere = await bench.ask('quick', quick).outcome;
   assert.ok(!elsewhere.ok && elsewhere.failure.code === 'OVERLOADED');

@@ -87,7 +87,7 @@ test('no two suspects are at work in the worker at the same time, whatever their
   });
   await Promise.all([...runs, ...loads]);
   assert.deepEqual(new Set(together), new Set([1]));
-  assert.equal(Math.max(...loadsTogether), 1);
+  assert.ok(Math.max(...loadsTogether) <= 1);
 });
 
 test('the lane that has waited longest for its suspect is the next', async () => {

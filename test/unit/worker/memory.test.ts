@@ -11,7 +11,7 @@ const SAMPLES = 8;
 /** A process whose figures a test sets; polled by hand. `freeBytes` is what a trim gives back. */
 function watched(withHeap = true) {
   const now = { rssBytes: 100 * MIB, countedBytes: 0, availableBytes: 10_000 * MIB, freeBytes: 0 };
-  const over: number[] = [];
+  const over: { rssBytes: number; cause: string }[] = [];
   const failures: Error[] = [];
   const registry = new Registry();
   let trimError: Error | undefined;
@@ -32,7 +32,7 @@ function watched(withHeap = true) {
       : undefined,
     readings: { rssBytes: () => now.rssBytes, availableBytes: () => now.availableBytes },
     registry,
-    onOver: (rssBytes) => over.push(rssBytes),
+    onOver: (rssBytes, cause) => over.push({ rssBytes, cause }),
     onTrimFailed: (error) => failures.push(error),
   });
   const sample = async (times = 1): Promise<void> => {
@@ -102,9 +102,10 @@ test('a process that grows beyond everything is told of at the next poll', async
   assert.deepEqual(over, [], 'the machine has memory left');
   now.availableBytes = 100 * MIB;
   await memory.poll();
-  assert.deepEqual(over, [1_600 * MIB]);
+  const first = { rssBytes: 1_600 * MIB, cause: 'machine-memory' };
+  assert.deepEqual(over, [first]);
   now.availableBytes = 10_000 * MIB;
   now.rssBytes = 3_700 * MIB;
   await memory.poll();
-  assert.deepEqual(over, [1_600 * MIB, 3_700 * MIB]);
+  assert.deepEqual(over, [first, { rssBytes: 3_700 * MIB, cause: 'memory' }]);
 });
