@@ -12,16 +12,15 @@ import type { WorkerControl } from './worker-control.ts';
 
 /** How often a pin is said again before its time is over. */
 const TIMES_A_PIN = 3;
-/** Workers asked at once. */
-const AT_ONCE = 8;
-
 export interface KeeperDeps {
   readonly table: Pick<RoutingTable, 'pinned'>;
   readonly fleet: Pick<Fleet, 'placement'>;
-  readonly control: Pick<WorkerControl, 'warm'>;
+  readonly control: Pick<WorkerControl, 'warmAhead'>;
   readonly metrics: Pick<RouterMetrics, 'pins'>;
   readonly limits: Pick<Limits, 'pinMs' | 'pinnedModels' | 'warmMs'>;
   readonly logger: Logger;
+  /** The first whole table: before it there is nothing to keep. May reject when the router stops. */
+  readonly ready: Promise<void>;
 }
 
 interface Copy {
@@ -47,19 +46,24 @@ export class Keeper {
     this.#done = this.#run();
   }
 
-  /** Tells every worker once. */
+  /** Tells every worker once, each at its own pace. */
   async round(): Promise<void> {
     const failing = new Map<string, string>();
-    const copies = this.#copies();
-    const tellNext = async (): Promise<void> => {
-      for (const copy of copies) {
-        if (this.#stopping.signal.aborted) return;
-        const failure = await this.#tell(copy);
-        if (failure !== undefined) failing.set(`${copy.member.id} ${copy.key}`, failure);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, tellNext));
+    const byWorker = Map.groupBy(this.#copies(), ({ member }) => member.id);
+    await Promise.all([...byWorker.values()].map((copies) => this.#tellAll(copies, failing)));
     this.#failing = failing;
+  }
+
+  /** One worker's, first those that went well; when it is too slow for one, the others wait for the next round. */
+  async #tellAll(copies: readonly Copy[], failing: Map<string, string>): Promise<void> {
+    const failed = (copy: Copy): number => Number(this.#failing.has(nameOf(copy)));
+    for (const copy of copies.toSorted((a, b) => failed(a) - failed(b))) {
+      if (this.#stopping.signal.aborted) return;
+      const failure = await this.#tell(copy);
+      if (failure === undefined) continue;
+      failing.set(nameOf(copy), failure);
+      if (failure === 'DEADLINE_EXCEEDED') return;
+    }
   }
 
   async stop(): Promise<void> {
@@ -69,6 +73,8 @@ export class Keeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    await Promise.race([this.#deps.ready.catch(() => undefined), stopped]);
     while (!signal.aborted) {
       await this.round();
       await pause(this.#deps.limits.pinMs / TIMES_A_PIN, signal);
@@ -102,17 +108,18 @@ export class Keeper {
   }
 
   /** What went wrong; said once for as long as it is the same. */
-  async #tell({ member, key, residentBytes }: Copy): Promise<string | undefined> {
+  async #tell(copy: Copy): Promise<string | undefined> {
+    const { member, key, residentBytes } = copy;
     const { control, metrics, limits, logger } = this.#deps;
     try {
-      await control.warm(member, { key, residentBytes, pinMs: limits.pinMs }, limits.warmMs);
+      await control.warmAhead(member, { key, residentBytes, pinMs: limits.pinMs }, limits.warmMs);
       metrics.pins.inc({ outcome: 'kept' });
       return undefined;
     } catch (error) {
       if (this.#stopping.signal.aborted) return undefined;
       metrics.pins.inc({ outcome: 'failed' });
       const failure = error instanceof ShoalError ? error.code : String(error);
-      if (this.#failing.get(`${member.id} ${key}`) !== failure) {
+      if (this.#failing.get(nameOf(copy)) !== failure) {
         logger.warn(
           { err: error, key, worker: member.id },
           'a model with minCopies could not be kept loaded',
@@ -121,6 +128,10 @@ export class Keeper {
       return failure;
     }
   }
+}
+
+function nameOf({ member, key }: Copy): string {
+  return `${member.id} ${key}`;
 }
 
 /** Its stable version, when that may be served. */

@@ -8,7 +8,7 @@ import type { WorkerControl } from './worker-control.ts';
 
 export interface PrefetcherDeps {
   readonly members: Members;
-  readonly control: Pick<WorkerControl, 'warm'>;
+  readonly control: Pick<WorkerControl, 'warmAhead'>;
   /** The tenant's own shard size; undefined: the default. */
   readonly shardSizeOf: (tenant: string) => number | undefined;
   readonly metrics: Pick<RouterMetrics, 'prefetches'>;
@@ -30,7 +30,7 @@ export function createPrefetcher(deps: PrefetcherDeps): Prefetch {
     const [first] = copiesOf(order, 1);
     if (first === undefined) return;
     try {
-      const { loaded } = await control.warm(first, { key, residentBytes, ifSpare: true }, limits.warmMs);
+      const { loaded } = await control.warmAhead(first, { key, residentBytes, ifSpare: true }, limits.warmMs);
       metrics.prefetches.inc({ outcome: loaded ? 'loaded' : 'no_room' });
     } catch (error) {
       metrics.prefetches.inc({ outcome: 'failed' });

@@ -81,7 +81,7 @@ export function createRouter(options: RouterOptions): Router {
     notReady,
   };
   const shardSizeOf = (tenant: string) => table.tenant(tenant)?.shardSize;
-  const keeper = new Keeper({ table, fleet, control, metrics, limits, logger });
+  const keeper = new Keeper({ table, fleet, control, metrics, limits, logger, ready: follower.ready });
   return {
     routes: routerRoutes({ ...deps, productVersion: options.productVersion }),
     warm: createWarmer({ members, control, shardSizeOf, limits, logger }),

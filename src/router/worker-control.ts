@@ -3,10 +3,16 @@ import { isErrorCode, ShoalError } from '../core/errors.ts';
 import type { Member } from '../stores/members/members.ts';
 import type { WarmAnswer, WarmRequest, WorkerState } from '../wire/control.ts';
 
+type AgentName = 'brief' | 'ahead';
+
 /** The control plane of workers, with every call bounded in time. */
 export class WorkerControl {
   readonly #token: string;
-  readonly #agent = new Agent({ allowH2: false, connections: 4, keepAliveTimeout: 10_000 });
+  readonly #agents: Readonly<Record<AgentName, Agent>> = {
+    brief: newAgent(),
+    /** Loads that nobody waits for may take long, and must not keep the rest waiting. */
+    ahead: newAgent(),
+  };
 
   constructor(token: string) {
     this.#token = token;
@@ -18,12 +24,18 @@ export class WorkerControl {
     return (await this.#call(member, 'GET', path, undefined, timeoutMs)) as WorkerState;
   }
 
+  /** A load that a promotion waits for. */
   async warm(member: Member, warm: WarmRequest, timeoutMs: number): Promise<WarmAnswer> {
     return (await this.#call(member, 'POST', '/warm', warm, timeoutMs)) as WarmAnswer;
   }
 
+  /** A load that nobody waits for. */
+  async warmAhead(member: Member, warm: WarmRequest, timeoutMs: number): Promise<WarmAnswer> {
+    return (await this.#call(member, 'POST', '/warm', warm, timeoutMs, 'ahead')) as WarmAnswer;
+  }
+
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all(Object.values(this.#agents).map((agent) => agent.destroy()));
   }
 
   async #call(
@@ -32,8 +44,9 @@ export class WorkerControl {
     path: string,
     body: unknown,
     timeoutMs: number,
+    agent: AgentName = 'brief',
   ): Promise<unknown> {
-    const { statusCode, answer } = await this.#exchange(member, method, path, body, timeoutMs);
+    const { statusCode, answer } = await this.#exchange(member, method, path, body, timeoutMs, agent);
     if (statusCode === 200) return answer;
     const { code, message } = (answer as { error?: { code?: string; message?: string } } | null)?.error ?? {};
     if (code !== undefined && isErrorCode(code)) {
@@ -48,11 +61,12 @@ export class WorkerControl {
     path: string,
     body: unknown,
     timeoutMs: number,
+    agent: AgentName,
   ): Promise<{ statusCode: number; answer: unknown }> {
     try {
       const response = await request(`${member.address}${path}`, {
         method,
-        dispatcher: this.#agent,
+        dispatcher: this.#agents[agent],
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
           authorization: `Bearer ${this.#token}`,
@@ -72,4 +86,8 @@ export class WorkerControl {
       });
     }
   }
+}
+
+function newAgent(): Agent {
+  return new Agent({ allowH2: false, connections: 4, keepAliveTimeout: 10_000 });
 }

@@ -10,20 +10,22 @@ import type { WarmRequest } from '../../../src/wire/control.ts';
 import { startFakeWorker, TOKEN } from '../../support/fake-worker.ts';
 import { createRouterParts } from '../../support/router-parts.ts';
 import { routingState } from '../../support/routing-state.ts';
+import { until } from '../../support/until.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A keeper that goes round only when told to: the first round it makes by itself finds nothing. */
-async function start(limits: { pinnedModels?: number } = {}) {
+/** A keeper that goes round only when told to, until its table is ready. */
+async function start(limits: { pinnedModels?: number; warmMs?: number } = {}, frozen?: string) {
   const told: { worker: string; body: WarmRequest }[] = [];
   const broken = new Set<string>();
   const workers = await Promise.all(
     ['w0', 'w1', 'w2'].map((id) =>
       startFakeWorker({
         id,
+        frozen: id === frozen,
         onControl: (_request, body) => {
           told.push({ worker: id, body: body as WarmRequest });
           if (!broken.has(id)) return { status: 200, body: { loaded: true } };
@@ -43,7 +45,8 @@ async function start(limits: { pinnedModels?: number } = {}) {
   const control = new WorkerControl(TOKEN);
   cleanups.push(() => control.close());
   const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
-  const keeper = new Keeper({ ...parts, table, control, logger });
+  const ready = Promise.withResolvers<void>();
+  const keeper = new Keeper({ ...parts, table, control, logger, ready: ready.promise });
   cleanups.push(() => keeper.stop());
   let revision = 0;
   const put = (model: string, state: RoutingState | undefined): void => {
@@ -60,7 +63,7 @@ async function start(limits: { pinnedModels?: number } = {}) {
       .slice(0, count)
       .map(({ id }) => id)
       .sort();
-  return { ...parts, table, put, round, told, first, broken, lines };
+  return { ...parts, table, put, round, told, first, broken, lines, ready };
 }
 
 describe('the keeper of models with minCopies', () => {
@@ -119,5 +122,26 @@ describe('the keeper of models with minCopies', () => {
     assert.match(lines[0] ?? '', /more models have minCopies/);
     for (let index = 0; index < 4; index++) put(`m${index}`, routingState('1'));
     assert.deepEqual((await round()).length, 4);
+  });
+
+  it('does not let a worker that answers nothing take the time of the others, nor tells it more', async () => {
+    const { put, round, first, metrics } = await start({ warmMs: 100 }, 'w1');
+    const expected: string[] = [];
+    for (let index = 0; index < 6; index++) {
+      put(`m${index}`, { ...routingState('1'), minCopies: 3 });
+      for (const id of first(`m${index}`, 3)) if (id !== 'w1') expected.push(`${id} acme/m${index}/1`);
+    }
+    assert.deepEqual(await round(), expected.sort());
+    const { values } = await metrics.pins.get();
+    const counts = Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
+    assert.deepEqual(counts, { kept: 12, failed: 1 });
+  });
+
+  it('begins by itself once the table is known', async () => {
+    const { put, told, ready } = await start();
+    put('churn', { ...routingState('7'), minCopies: 2 });
+    assert.equal(told.length, 0);
+    ready.resolve();
+    await until('both workers were told', () => told.length === 2);
   });
 });

@@ -19,7 +19,7 @@ it('a version that becomes stable is loaded into spare memory of its first worke
     shardSizeOf: () => undefined,
     logger: pino({ level: 'silent' }),
     control: {
-      warm({ id }, warm) {
+      warmAhead({ id }, warm) {
         const answer = Promise.withResolvers<WarmAnswer>();
         asked.push({ worker: id, warm, answer });
         return answer.promise;
