@@ -56,6 +56,8 @@ export const DEFAULT_LIMITS = {
   pinnedPercent: 50,
   /** Evicted versions whose story a worker remembers. */
   historyVersions: 10_000,
+  /** Versions that a worker remembers to have run well. */
+  provenVersions: 20_000,
   /** So many crashes within so long put a version in quarantine. */
   strikes: 3,
   strikeMs: 24 * 3_600_000,

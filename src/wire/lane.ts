@@ -31,6 +31,8 @@ export interface LaneLoad {
   readonly handle: number;
   /** What the crash journal names it by, loading and running. */
   readonly key: ModelKey;
+  /** It has finished a run in this worker before. */
+  readonly hasRun: boolean;
   /** The prepared artifact; transferred. */
   readonly artifact: Uint8Array<ArrayBuffer>;
 }

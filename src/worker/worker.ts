@@ -9,6 +9,7 @@ import { ArtifactCache } from './artifact-cache.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { Host } from './host.ts';
 import { HeldModels } from './lane/held.ts';
+import { ProvenVersions } from './lane/proven.ts';
 import { Suspects } from './lane/suspects.ts';
 import { Lanes } from './lanes.ts';
 import { SYSTEM_READINGS, WorkerMemory } from './memory.ts';
@@ -46,6 +47,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const metrics = makeWorkerMetrics(registry);
   const held = new HeldModels();
   const suspects = new Suspects(config.suspects);
+  const proven = new ProvenVersions(limits.provenVersions);
   const lanes = new Lanes({
     ...laneCounts(config),
     clock,
@@ -53,6 +55,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     limits,
     held,
     suspects,
+    proven,
     journalFd: journal.fd,
     onLost,
   });

@@ -12,6 +12,7 @@ import { CrashJournal } from '../../src/wire/crash-journal.ts';
 import { sectionBytes, writeSection } from '../../src/wire/tensor-section.ts';
 import type { LaneRun } from '../../src/worker/lane/batch.ts';
 import { HeldModels } from '../../src/worker/lane/held.ts';
+import { ProvenVersions } from '../../src/worker/lane/proven.ts';
 import { Suspects } from '../../src/worker/lane/suspects.ts';
 import { Lanes, type Placed } from '../../src/worker/lanes.ts';
 import { makeWorkerMetrics } from '../../src/worker/metrics.ts';
@@ -108,6 +109,7 @@ async function measure(
     metrics: makeWorkerMetrics(new Registry()),
     held: new HeldModels(),
     suspects: new Suspects(),
+    proven: new ProvenVersions(DEFAULT_LIMITS.provenVersions),
     journalFd: journal.fd,
     onLost(error) {
       throw error;

@@ -1,4 +1,10 @@
-import { type LaneAnswer, type LaneFailure, type LaneTask, OUTCOME_FIELDS } from '../../wire/lane.ts';
+import {
+  fromFailure,
+  type LaneAnswer,
+  type LaneFailure,
+  type LaneTask,
+  OUTCOME_FIELDS,
+} from '../../wire/lane.ts';
 import { LOST } from './failures.ts';
 import { align8 } from '../../wire/tensor-section.ts';
 
@@ -7,6 +13,8 @@ export interface LaneModel {
   readonly handle: number;
   /** Moving average; undefined until it has run. */
   runUs?: number;
+  /** It has finished a run under this handle. */
+  hasRun?: boolean;
 }
 
 /** One request for a lane. The lane calls `begin` when it leaves the queue for the thread, and `end` exactly once. */
@@ -30,6 +38,8 @@ export type RunOutcome =
 export interface LoadJob {
   readonly key: string;
   readonly handle: number;
+  /** It has finished a run in this worker before. */
+  readonly hasRun: boolean;
   readonly artifact: Uint8Array<ArrayBuffer>;
   /** Asked when the load would leave for the thread; false: nobody waits for it any more, it is dropped. */
   readonly isWanted: () => boolean;
@@ -73,27 +83,39 @@ export function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
   }
   return {
     releases: batch.releases.map((job) => job.handle),
-    loads: batch.loads.map(({ handle, key, artifact }) => ({ handle, key, artifact })),
+    loads: batch.loads.map(({ handle, key, hasRun, artifact }) => ({ handle, key, hasRun, artifact })),
     runs,
     sections,
     maxSectionBytes,
   };
 }
 
-/** Of the runs of a message, in order. */
-export function outcomesOf({ outcomes, sections, failures }: LaneAnswer): RunOutcome[] {
-  const found: RunOutcome[] = [];
+/** The runs of a message, in order, and what became of them. */
+export function outcomesOf(
+  { runs }: Batch,
+  { outcomes, sections, failures }: LaneAnswer,
+): [LaneRun, RunOutcome][] {
   let failed = 0;
-  for (let at = 0; at < outcomes.length; at += OUTCOME_FIELDS) {
+  return runs.map((run, index) => {
+    const at = index * OUTCOME_FIELDS;
     const runUs = outcomes[at + 3] ?? 0;
-    if (outcomes[at] === 1) {
-      const section = new Uint8Array(sections, outcomes[at + 1], outcomes[at + 2]);
-      found.push({ ok: true, section, runUs });
-    } else found.push({ ok: false, failure: failures[failed++] ?? LOST, runUs });
-  }
-  return found;
+    if (outcomes[at] !== 1) return [run, { ok: false, failure: failures[failed++] ?? LOST, runUs }];
+    const section = new Uint8Array(sections, outcomes[at + 1], outcomes[at + 2]);
+    return [run, { ok: true, section, runUs }];
+  });
 }
 
-export function noteRun(model: LaneModel, { runUs }: RunOutcome): void {
+/** Whether it is the first that went well under this handle. */
+export function noteRun(model: LaneModel, { ok, runUs }: RunOutcome): boolean {
   model.runUs = model.runUs === undefined ? runUs : model.runUs + AVERAGE_SHARE * (runUs - model.runUs);
+  if (!ok || model.hasRun === true) return false;
+  model.hasRun = true;
+  return true;
+}
+
+/** Its thread is gone. */
+export function lose({ runs, loads, releases }: Batch): void {
+  for (const run of runs) run.end({ ok: false, failure: LOST, runUs: 0 });
+  for (const job of loads) job.reject(fromFailure(LOST));
+  for (const job of releases) job.resolve();
 }

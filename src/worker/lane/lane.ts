@@ -8,6 +8,7 @@ import {
   type Batch,
   expectedUs,
   type LaneRun,
+  lose,
   makeTask,
   noteRun,
   outcomesOf,
@@ -16,6 +17,7 @@ import {
 import { causeOf, EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
 import type { HeldModels } from './held.ts';
 import { LoadQueue } from './load-queue.ts';
+import type { ProvenVersions } from './proven.ts';
 import { type LanePool, startThread } from './pool.ts';
 import { RunQueue } from './run-queue.ts';
 import type { Suspects, SuspectsLane } from './suspects.ts';
@@ -29,6 +31,7 @@ export interface LaneOptions {
   readonly limits: Limits;
   readonly held: HeldModels;
   readonly suspects: Suspects;
+  readonly proven: ProvenVersions;
   /** Of the crash journal; the lane's thread writes its slot. */
   readonly journalFd: number;
   /** The thread is gone and its sessions with it; called for every message that this fails. */
@@ -131,7 +134,8 @@ export class Lane implements SuspectsLane {
     if (this.#heldBy !== undefined)
       return Promise.reject(fromFailure(heldFailure(this.#options.limits.laneOverrunMs)));
     return new Promise((resolve, reject) => {
-      this.#loads.push({ key, handle, artifact, isWanted, resolve, reject });
+      const hasRun = this.#options.proven.has(key);
+      this.#loads.push({ key, handle, hasRun, artifact, isWanted, resolve, reject });
       this.#scheduleTurn();
     });
   }
@@ -144,8 +148,7 @@ export class Lane implements SuspectsLane {
   }
 
   onSuspectsChanged(): void {
-    const refused = this.#runs.sortAnew();
-    for (const run of refused) run.end({ ok: false, failure: SUSPECT_BACKGROUND, runUs: 0 });
+    for (const run of this.#runs.sortAnew()) run.end({ ok: false, failure: SUSPECT_BACKGROUND, runUs: 0 });
     this.#countSuspects();
     this.#scheduleTurn();
   }
@@ -245,9 +248,9 @@ export class Lane implements SuspectsLane {
   /** Runs `laneHangMs` after the last message was sent. A run in native code can't be ended but with its process. */
   #onHang(): void {
     if (this.#sent === undefined) return;
-    const { limits, onLost } = this.#options;
-    const what = `a lane gave no answer for ${limits.laneHangMs} ms (limit laneHangMs)`;
-    onLost(new Error(`${what}; it was at ${this.#underWay() ?? 'a release'}`), 'hang', this.#lane);
+    const what = `a lane gave no answer for ${this.#options.limits.laneHangMs} ms (limit laneHangMs)`;
+    const error = new Error(`${what}; it was at ${this.#underWay() ?? 'a release'}`);
+    this.#options.onLost(error, 'hang', this.#lane);
   }
 
   #settle(batch: Batch, answer: LaneAnswer): void {
@@ -259,11 +262,9 @@ export class Lane implements SuspectsLane {
       if (loaded?.ok === true) job.resolve(loaded.loadUs);
       else job.reject(fromFailure(loaded?.failure ?? LOST));
     }
-    const outcomes = outcomesOf(answer);
-    for (const [index, run] of batch.runs.entries()) {
-      const outcome = outcomes[index] ?? { ok: false, failure: LOST, runUs: 0 };
+    for (const [run, outcome] of outcomesOf(batch, answer)) {
       this.#loads.onRuns(outcome.runUs);
-      noteRun(run.model, outcome);
+      if (noteRun(run.model, outcome)) this.#options.proven.add(run.key);
       run.end(outcome);
     }
     this.#scheduleTurn();
@@ -272,9 +273,7 @@ export class Lane implements SuspectsLane {
   #lose(batch: Batch, error: Error): void {
     if (!this.#closing) this.#options.onLost(error, causeOf(error), this.#lane);
     this.#done();
-    for (const run of batch.runs) run.end({ ok: false, failure: LOST, runUs: 0 });
-    for (const job of batch.loads) job.reject(fromFailure(LOST));
-    for (const job of batch.releases) job.resolve();
+    lose(batch);
     this.#scheduleTurn();
   }
 

@@ -21,7 +21,7 @@ import { Answer } from './answer.ts';
 interface LoadedModel {
   readonly key: ModelKey;
   readonly executor: Executor;
-  /** It has finished a run in this thread. */
+  /** It has finished a run in this worker. */
   hasRun: boolean;
 }
 
@@ -77,11 +77,11 @@ function readInputs(section: Uint8Array): NamedTensor[] {
   }
 }
 
-async function load({ handle, key, artifact }: LaneLoad): Promise<LaneLoaded> {
+async function load({ handle, key, hasRun, artifact }: LaneLoad): Promise<LaneLoaded> {
   const startedMs = performance.now();
   try {
-    journal.begin('loading', key, false);
-    models.set(handle, { key, executor: await loadOnnxSession(artifact), hasRun: false });
+    journal.begin('loading', key, hasRun);
+    models.set(handle, { key, executor: await loadOnnxSession(artifact), hasRun });
     return { ok: true, loadUs: elapsedUs(startedMs) };
   } catch (error) {
     return { ok: false, failure: toFailure(error), loadUs: elapsedUs(startedMs) };

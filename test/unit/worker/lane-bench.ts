@@ -10,6 +10,7 @@ import { sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts'
 import type { LaneModel, LaneRun, RunOutcome } from '../../../src/worker/lane/batch.ts';
 import { HeldModels } from '../../../src/worker/lane/held.ts';
 import { Lane } from '../../../src/worker/lane/lane.ts';
+import { ProvenVersions } from '../../../src/worker/lane/proven.ts';
 import { Suspects } from '../../../src/worker/lane/suspects.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { feedsOf, loadArtifact, loadCase } from '../../support/cases.ts';
@@ -50,6 +51,7 @@ export class LaneBench {
       metrics: makeWorkerMetrics(this.registry),
       held: this.held,
       suspects: this.suspects,
+      proven: new ProvenVersions(10),
       journalFd: this.#journal.fd,
       onLost: (error: Error) => void this.lost.push(error),
     };

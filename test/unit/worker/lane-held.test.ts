@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFrame, type HeldFrame } from '../../../src/wire/frames.ts';
+import { ProvenVersions } from '../../../src/worker/lane/proven.ts';
 import { endlessModel } from '../../support/endless-model.ts';
 import { columnTensor } from '../../support/tensors.ts';
 import { until } from '../../support/until.ts';
@@ -65,4 +66,28 @@ test('runs and loads that wait behind one that holds the lane are sent elsewhere
   await load;
   assert.ok((await slow.outcome).ok);
   assert.ok((await own.outcome).ok);
+});
+
+test('the journal says of a model that comes back that it has run before', async (t) => {
+  const bench = await startLane({ laneOverrunMs: 100 });
+  t.after(() => bench.dispose());
+  const hasRun: unknown[] = [];
+  for (const handle of [1, 2]) {
+    await bench.lane.load('slow', handle, Uint8Array.from(endlessModel(SLOW_TIMES)));
+    const run = bench.ask('slow', { handle }, { tensors: SLOW_FEEDS });
+    await until('it runs', () => bench.journal().entries.length > 0);
+    hasRun.push(bench.journal().entries[0]?.hasRun);
+    assert.ok((await run.outcome).ok);
+    await bench.lane.release(handle);
+  }
+  assert.deepEqual(hasRun, [false, true]);
+});
+
+test('of versions that have run well the newest are remembered, as many as may be', () => {
+  const proven = new ProvenVersions(2);
+  for (const key of ['a', 'b', 'a', 'c']) proven.add(key);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => proven.has(key)),
+    [true, false, true],
+  );
 });

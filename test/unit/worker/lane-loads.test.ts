@@ -17,6 +17,7 @@ function job(key: string, settled: string[] = [], isWanted = (): boolean => true
   return {
     key,
     handle: 1,
+    hasRun: false,
     artifact: new Uint8Array(),
     isWanted,
     resolve: () => settled.push(`${key} loaded`),
