@@ -9,13 +9,23 @@ const ECHO = new URL('./echo.ts', import.meta.url);
 export async function tryLoad(plan: LoadPlan): Promise<LoadResult> {
   const child = fork(LOAD, { serialization: 'advanced' });
   child.send(plan);
-  const [result] = (await once(child, 'message')) as [LoadResult];
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the load client ended with ${String(code)} before it had a result`);
+  });
+  const [result] = (await Promise.race([once(child, 'message'), ended])) as [LoadResult];
+  // That it ends now is no failure.
+  ended.catch(() => undefined);
   return result;
 }
 
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const result = await tryLoad(plan);
   if (result.errors > 0) throw new Error(`${result.errors} requests failed; the first: ${result.firstError}`);
+  if (result.waiting > plan.connections) {
+    throw new Error(
+      `${result.waiting} requests were still waiting to be sent at the end: the rate is too high`,
+    );
+  }
   return result;
 }
 

@@ -18,20 +18,26 @@ export interface LoadPlan {
   readonly measureMs: number;
 }
 
+/** What came while it was measured, not while it warmed up. */
 export interface LoadResult {
+  /** Good answers; rate and latencies are theirs. */
+  readonly answered: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Other answers, and connections that the server closed. */
   readonly errors: number;
-  /** The first answer that wasn't a 200, to see what went wrong. */
+  /** The first of them, to see what went wrong. */
   readonly firstError?: string;
+  /** Arrived and still not sent at the end, for want of a free connection. */
+  readonly waiting: number;
 }
 
 const CRLF2 = Buffer.from('\r\n\r\n');
 
 async function load(plan: LoadPlan): Promise<LoadResult> {
   const run = new Run(plan);
-  const connections = Array.from({ length: plan.connections }, () => runConnection(plan, run));
+  const connections = Promise.all(Array.from({ length: plan.connections }, () => runConnection(plan, run)));
   if (plan.ratePerSecond !== undefined) run.pace(plan.ratePerSecond);
   await new Promise((resolve) => setTimeout(resolve, plan.warmUpMs));
   run.measuring = true;
@@ -39,15 +45,17 @@ async function load(plan: LoadPlan): Promise<LoadResult> {
   await new Promise((resolve) => setTimeout(resolve, plan.measureMs));
   const seconds = (performance.now() - startedAt) / 1000;
   run.measuring = false;
-  run.stop();
-  await Promise.all(connections);
+  const waiting = run.stop();
+  await connections;
   const latenciesMs = run.latenciesMs.sort((a, b) => a - b);
   const at = (share: number): number => latenciesMs[Math.floor(latenciesMs.length * share)] ?? Number.NaN;
   return {
+    answered: latenciesMs.length,
     perSecond: latenciesMs.length / seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     errors: run.errors,
+    waiting,
     ...(run.firstError === '' ? {} : { firstError: run.firstError }),
   };
 }
@@ -62,8 +70,8 @@ class Run {
   readonly #free: ((arrivedMs: number) => void)[] = [];
   #pacing: NodeJS.Timeout | undefined;
   #next = 0;
-  #stopping = false;
   measuring = false;
+  stopping = false;
   errors = 0;
   firstError = '';
 
@@ -78,13 +86,19 @@ class Run {
 
   /** Calls `send` when the connection may send its next request, or `end`. */
   freed(send: (arrivedMs: number) => void, end: () => void): void {
-    if (this.#stopping) end();
+    if (this.stopping) end();
     else if (!this.#isPaced) send(performance.now());
     else {
       const arrivedMs = this.#arrivedMs.shift();
-      if (arrivedMs === undefined) this.#free.push((at) => (this.#stopping ? end() : send(at)));
+      if (arrivedMs === undefined) this.#free.push((at) => (this.stopping ? end() : send(at)));
       else send(arrivedMs);
     }
+  }
+
+  arrivesAgain(arrivedMs: number): void {
+    const send = this.#free.pop();
+    if (send === undefined) this.#arrivedMs.unshift(arrivedMs);
+    else send(arrivedMs);
   }
 
   /** On a grid of a millisecond: a client that spins for finer steps takes the server's core. */
@@ -102,37 +116,62 @@ class Run {
     }, 1);
   }
 
-  stop(): void {
-    this.#stopping = true;
+  good(latencyMs: number): void {
+    if (this.measuring) this.latenciesMs.push(latencyMs);
+  }
+
+  failed(what: string): void {
+    if (!this.measuring) return;
+    this.errors++;
+    if (this.firstError === '') this.firstError = what;
+  }
+
+  /** How many still wait. */
+  stop(): number {
+    this.stopping = true;
     clearInterval(this.#pacing);
     for (const end of this.#free) end(0);
+    return this.#arrivedMs.length;
   }
 }
 
-function runConnection(plan: LoadPlan, run: Run): Promise<void> {
+/** One after the other, when the server closes them; that it takes none any more ends the run. */
+async function runConnection(plan: LoadPlan, run: Run): Promise<void> {
+  while (!run.stopping) {
+    await oneConnection(plan, run);
+    if (!run.stopping) run.failed('the server closed the connection');
+  }
+}
+
+function oneConnection(plan: LoadPlan, run: Run): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ host: plan.host, port: plan.port, noDelay: true });
     let arrivedAt = 0;
+    let isConnected = false;
     let pending: Buffer = Buffer.alloc(0);
     const send = (arrivedMs: number): void => {
       arrivedAt = arrivedMs;
-      socket.write(run.request());
+      // Closed while it waited for something to send: the next connection takes it.
+      if (socket.destroyed) run.arrivesAgain(arrivedMs);
+      else socket.write(run.request());
     };
     const next = (): void => run.freed(send, () => socket.destroy());
     socket
-      .on('connect', next)
-      .on('error', reject)
+      .on('connect', () => {
+        isConnected = true;
+        next();
+      })
+      .on('error', (error) => {
+        if (!isConnected) reject(error);
+      })
       .on('close', () => resolve());
     socket.on('data', (chunk: Buffer) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
       const end = answerEnd(pending);
       if (end === undefined || pending.length < end) return;
-      if (run.measuring) run.latenciesMs.push(performance.now() - arrivedAt);
       // 'HTTP/1.1 200': the status stands at byte 9.
-      if (pending[9] !== 0x32) {
-        run.errors++;
-        if (run.firstError === '') run.firstError = pending.toString('latin1', 0, 600);
-      }
+      if (pending[9] === 0x32) run.good(performance.now() - arrivedAt);
+      else run.failed(pending.toString('latin1', 0, 600));
       pending = pending.subarray(end);
       next();
     });
@@ -147,6 +186,7 @@ function answerEnd(bytes: Buffer): number | undefined {
   return head + 4 + Number.parseInt(text.slice(at + 16), 10);
 }
 
+/** A rejection ends the process, which its parent sees. */
 async function answer(plan: LoadPlan): Promise<void> {
   process.send?.(await load(plan));
   process.disconnect();
