@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Digest, isDigest } from '../core/ids.ts';
+import { digestOf } from '../stores/artifacts/digest.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 
 interface CacheEvents {
@@ -107,7 +108,7 @@ export class ArtifactCache implements ArtifactSource {
       else this.#events.readFailed(digest, error);
       return undefined;
     }
-    if (createHash('sha256').update(bytes).digest('hex') !== digest.slice('sha256:'.length)) {
+    if ((await digestOf(bytes)) !== digest) {
       this.#events.corrupt(digest);
       await this.#remove(digest);
       return undefined;
@@ -120,8 +121,7 @@ export class ArtifactCache implements ArtifactSource {
   }
 
   async #keep(digest: Digest, bytes: Buffer): Promise<void> {
-    // A file that couldn't be read is replaced.
-    this.#unlist(digest);
+    // A file that couldn't be read is there, and counts, until it is replaced.
     const makingRoom = this.#makingRoom.then(() => this.#makeRoom(bytes.byteLength));
     this.#makingRoom = makingRoom;
     if (!(await makingRoom)) return;

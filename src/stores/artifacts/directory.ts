@@ -6,6 +6,7 @@ import { ShoalError } from '../../core/errors.ts';
 import { checkDigest, type Digest, isDigest } from '../../core/ids.ts';
 import { errnoCode, storeUnavailable } from '../store-error.ts';
 import type { ArtifactStore, ListedArtifact, ReceivedArtifact, StoredArtifact } from './artifacts.ts';
+import { digestOf } from './digest.ts';
 import { DirectorySync } from './directory-sync.ts';
 import { SoundFiles } from './sound-files.ts';
 import { Staging, type StagingFile } from './staging.ts';
@@ -111,7 +112,7 @@ class DirectoryArtifacts implements ArtifactStore {
   }
 
   async putBytes(bytes: Uint8Array): Promise<StoredArtifact> {
-    const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const digest = await digestOf(bytes);
     await this.#attempt('storing an artifact', () =>
       this.#once(digest, async () => {
         if (await this.#mayStay(digest)) return;
@@ -138,11 +139,11 @@ class DirectoryArtifacts implements ArtifactStore {
   async read(digest: Digest): Promise<Buffer | undefined> {
     const bytes = await this.#ifThere('reading an artifact', () => readFile(this.#pathOf(digest)));
     if (bytes === undefined) return undefined;
-    const found = createHash('sha256').update(bytes).digest('hex');
-    if (`sha256:${found}` === digest) return bytes;
+    const found = await digestOf(bytes);
+    if (found === digest) return bytes;
     throw new ShoalError(
       'STORE_UNAVAILABLE',
-      `${STORE}: artifact ${digest} is corrupt (${bytes.length} bytes with digest sha256:${found}); pushing its version again repairs it`,
+      `${STORE}: artifact ${digest} is corrupt (${bytes.length} bytes with digest ${found}); pushing its version again repairs it`,
     );
   }
 
