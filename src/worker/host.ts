@@ -22,6 +22,10 @@ export interface HostOptions {
 
 const MIN_RETRY_AFTER_MS = 10;
 
+/** So long before its deadline, and no more than that share of its time, a request whose model still waits is told so. */
+const LAST_CALL_MS = 25;
+const LAST_CALL_SHARE = 0.1;
+
 /**
  * The story of one request in a worker: is there room, is the model resident (else load it, once for all that
  * wait), then its lane's queue, then the answer. Plain callbacks: this is the hot path of the whole fleet.
@@ -179,14 +183,18 @@ export class Host implements JobOwner {
       job.stopLoading = undefined;
       residency.abandon(job.key, waiter);
     };
-    const timer = setTimeout(
-      () => {
-        job.stopLoading?.();
-        this.#metrics.expired.inc();
-        job.fail('DEADLINE_EXCEEDED', 'the deadline passed while the model was being loaded', 0);
-      },
-      Math.max(0, job.expiresAtMs - this.clock()),
-    );
+    const onDeadline = (): void => {
+      job.stopLoading?.();
+      this.#metrics.expired.inc();
+      job.fail('DEADLINE_EXCEEDED', 'the deadline passed while the model was being loaded', 0);
+    };
+    const onLastCall = (): void => {
+      const refusal = residency.giveUp(job.key, waiter);
+      if (refusal !== undefined) waiter.failed(refusal);
+      else timer = setTimeout(onDeadline, job.expiresAtMs - this.clock());
+    };
+    const leftMs = Math.max(0, job.expiresAtMs - this.clock());
+    let timer = setTimeout(onLastCall, leftMs - Math.min(LAST_CALL_MS, LAST_CALL_SHARE * leftMs));
     residency.load(job.key, residentBytes, waiter);
   }
 }

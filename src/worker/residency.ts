@@ -86,6 +86,18 @@ export class Residency {
     }
   }
 
+  /** For a waiter whose deadline is near: why it is given up, when its model still waits for its turn; undefined: it doesn't. */
+  giveUp(key: ModelKey, waiter: Waiter): ShoalError | undefined {
+    const copy = this.#copies.get(key);
+    if (copy?.state !== 'waiting' || !copy.waiters.has(waiter)) return undefined;
+    this.#options.metrics.loadsRefused.inc({ reason: 'line' });
+    const line = this.#line.of(copy.residentBytes);
+    const message = `${line.size} cold models wait to be loaded: the turn of this one has not come before its caller's deadline`;
+    const retryAfterSeconds = line.waitMs(copy.tenant) / 1_000;
+    this.abandon(key, waiter);
+    return new ShoalError('OVERLOADED', message, { retryAfterSeconds });
+  }
+
   /** Releases what nobody has asked for for too long; to be called every `residents.sweepMs`. */
   sweepIdle(): void {
     for (const copy of this.residents.takeIdle()) void this.#evict(copy, 'idle', undefined);
