@@ -2,7 +2,7 @@ import type { Limits } from '../core/limits.ts';
 import type { Members, WorkerDeath } from '../stores/members/members.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 
-/** Reports that are remembered: a report is asked for within moments of the connection's end. */
+/** Reports that are remembered, none for longer than any request of then can last. */
 const MAX_REPORTS = 64;
 
 interface Report extends WorkerDeath {
@@ -10,7 +10,7 @@ interface Report extends WorkerDeath {
 }
 
 export interface AutopsiesDeps {
-  readonly limits: Pick<Limits, 'autopsyMs'>;
+  readonly limits: Pick<Limits, 'autopsyMs' | 'deadlineMs'>;
   readonly now: () => number;
 }
 
@@ -57,6 +57,7 @@ export class Autopsies {
 
   /** Whether the model was at work in a process that died lately. */
   tellsOf(key: ModelKey): boolean {
+    this.#dropOld();
     return this.#reports.some(({ atWork }) => atWork.includes(key));
   }
 
@@ -64,7 +65,17 @@ export class Autopsies {
     this.#unwatch();
   }
 
+  #dropOld(): void {
+    const { limits, now } = this.#deps;
+    const sinceMs = now() - limits.deadlineMs;
+    // The oldest first, and asked for each request that is lost.
+    if (this.#reports[0] !== undefined && this.#reports[0].atMs < sinceMs) {
+      this.#reports = this.#reports.filter(({ atMs }) => atMs >= sinceMs);
+    }
+  }
+
   #onDeath(death: WorkerDeath): void {
+    this.#dropOld();
     const report = { ...death, atMs: this.#deps.now() };
     this.#reports = [...this.#reports.slice(1 - MAX_REPORTS), report];
     for (const hear of this.#waiting) hear(report);

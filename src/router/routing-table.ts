@@ -81,7 +81,7 @@ export class RoutingTable {
   readonly #deletedTenants = new Map<string, number>();
   readonly #specs = new SharedValues<ServingSpec>();
   readonly #traffics = new SharedValues<Traffic>();
-  /** By `tenant/model`; a model that is gone leaves when it is met. */
+  /** By `tenant/model`. */
   readonly #pins = new Map<string, Pick<PinnedModel, 'tenant' | 'model' | 'minCopies'>>();
   #revision = 0;
   #models = 0;
@@ -89,6 +89,10 @@ export class RoutingTable {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  get pinCount(): number {
+    return this.#pins.size;
   }
 
   get modelCount(): number {
@@ -105,11 +109,10 @@ export class RoutingTable {
 
   /** Costs what there is of them, however many models the table has. */
   *pinned(): Generator<PinnedModel> {
-    for (const [name, pin] of this.#pins) {
+    for (const pin of this.#pins.values()) {
       const owner = this.#tenants.get(pin.tenant);
       const entry = owner?.models.get(pin.model);
-      if (owner === undefined || entry === undefined) this.#pins.delete(name);
-      else yield { ...pin, owner, entry };
+      if (owner !== undefined && entry !== undefined) yield { ...pin, owner, entry };
     }
   }
 
@@ -167,8 +170,13 @@ export class RoutingTable {
   }
 
   #deleteModel(tenant: string, model: string, revision: number): void {
-    if (this.#tenants.get(tenant)?.models.delete(model)) this.#models--;
+    this.#dropModel(tenant, this.#tenants.get(tenant), model);
     remember(this.#deletedModels, `${tenant}/${model}`, revision);
+  }
+
+  #dropModel(tenant: string, slot: TenantSlot | undefined, model: string): void {
+    if (slot?.models.delete(model) === true) this.#models--;
+    if (this.#pins.size > 0) this.#pins.delete(`${tenant}/${model}`);
   }
 
   #addTenant(tenant: string): TenantSlot {
@@ -196,7 +204,7 @@ export class RoutingTable {
     const slot = this.#tenants.get(tenant);
     if (slot === undefined) return;
     for (const [model, known] of slot.models) {
-      if (known.revision <= revision && slot.models.delete(model)) this.#models--;
+      if (known.revision <= revision) this.#dropModel(tenant, slot, model);
     }
     if (slot.revision > revision) return;
     slot.revision = 0;
@@ -207,7 +215,7 @@ export class RoutingTable {
   #dropUnmentioned(load: number, revision: number): void {
     for (const [tenant, slot] of this.#tenants) {
       for (const [model, known] of slot.models) {
-        if (known.load < load && known.revision <= revision && slot.models.delete(model)) this.#models--;
+        if (known.load < load && known.revision <= revision) this.#dropModel(tenant, slot, model);
       }
       const isUnmentioned = slot.load < load && slot.revision <= revision;
       if (isUnmentioned && slot.models.size === 0) this.#tenants.delete(tenant);

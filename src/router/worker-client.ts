@@ -37,7 +37,6 @@ interface Pending {
   readonly key: ModelKey;
   readonly tenant: string;
   readonly frame: Buffer;
-  readonly sentAtMs: number;
   readonly timer: NodeJS.Timeout;
   readonly settle: (outcome: Outcome) => void;
 }
@@ -105,7 +104,7 @@ export class WorkerClient {
 
   /** How long it has owed an answer without giving any: a worker that hangs reports nothing at all. */
   silentMs(nowMs: number): number {
-    return this.#pulse.silentMs(nowMs, this.#pending.values().next().value?.sentAtMs);
+    return this.#pulse.silentMs(nowMs);
   }
 
   /** No answer shows that this model's runs end here, and the worker may still be about to say that one holds a lane. */
@@ -144,7 +143,7 @@ export class WorkerClient {
     if (this.#pending.size === 0) this.#pulse.owes(nowMs);
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#expire(id), timeoutMs);
-      this.#pending.set(id, { key, tenant, frame, sentAtMs: nowMs, timer, settle });
+      this.#pending.set(id, { key, tenant, frame, timer, settle });
       this.#shares.add(tenant, frame.length, nowMs);
       this.#owed.sent(key, nowMs);
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });

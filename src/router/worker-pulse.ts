@@ -41,8 +41,8 @@ export class WorkerPulse {
     return Math.max(0, this.#reportedDelayMs - (nowMs - this.#heardAtMs));
   }
 
-  /** How long it has been silent, of the time since the oldest that it owes was sent. */
-  silentMs(nowMs: number, oldestSentAtMs: number | undefined): number {
-    return oldestSentAtMs === undefined ? 0 : nowMs - Math.max(this.#heardAtMs, oldestSentAtMs);
+  /** For how long it has owed answers and given none, of the time in which something was under way all along. */
+  silentMs(nowMs: number): number {
+    return this.#owingSinceMs === undefined ? 0 : nowMs - this.#owingSinceMs;
   }
 }

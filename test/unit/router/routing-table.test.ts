@@ -58,6 +58,7 @@ function contents(table: RoutingTable): Map<string, number> {
   for (const pin of table.pinned())
     pinned.set(`${pin.tenant}/${pin.model}`, [pin.minCopies, pin.entry.revision]);
   const expected = [...held].filter(([, revision]) => revision % 3 > 0);
+  assert.equal(table.pinCount, pinned.size, 'none of a model that is gone');
   assert.deepEqual(pinned, new Map(expected.map(([name, revision]) => [name, [revision % 3, revision]])));
   return held;
 }
