@@ -3,11 +3,13 @@ import type { ShoalError } from '../core/errors.ts';
 import { overloaded } from './dispatch.ts';
 import type { PredictDeps } from './predict.ts';
 import { timeoutOf } from './request-options.ts';
+import type { TableModel, TableTenant } from './routing-table.ts';
 import type { RouterDeps } from './server.ts';
 
 export interface ModelName {
   readonly tenant: string;
-  readonly model: string;
+  /** Absent: the body names several, and any worker of the tenant's shard may have to answer. */
+  readonly model?: string;
 }
 
 type ShedDeps = Pick<PredictDeps, 'table' | 'fleet' | 'metrics'>;
@@ -35,20 +37,27 @@ function foreseenRefusal(
   timeoutMs: number,
 ): ShoalError | undefined {
   const owner = table.tenant(tenant);
-  const entry = owner?.models.get(model);
+  // Any model's order tells the workers of the shard.
+  const [name, entry] = model === undefined ? firstOf(owner) : [model, owner?.models.get(model)];
   // What is wrong with the name, or that nobody is there, is told by the prediction itself.
-  if (owner === undefined || entry === undefined) return undefined;
+  if (owner === undefined || name === undefined || entry === undefined) return undefined;
+  const mostCopies = model === undefined ? Number.POSITIVE_INFINITY : 2;
   let copies = 0;
   let drainMs = Number.POSITIVE_INFINITY;
-  for (const { id } of fleet.placement.order(tenant, model, entry, owner.shardSize)) {
+  for (const { id } of fleet.placement.order(tenant, name, entry, owner.shardSize)) {
     const client = fleet.client(id);
     if (client?.isConnected !== true) continue;
     const refusal = client.foreseenRefusal(tenant, timeoutMs);
     if (refusal === undefined) return undefined;
     drainMs = Math.min(drainMs, refusal.drainMs);
-    if (++copies === 2) break;
+    if (++copies === mostCopies) break;
   }
   if (copies === 0) return undefined;
-  const message = `tenant ${tenant} has so many requests under way that another of ${model} could not be answered within ${timeoutMs} ms`;
+  const message = `tenant ${tenant} has so many requests under way that another of ${model ?? 'its models'} could not be answered within ${timeoutMs} ms`;
   return overloaded(message, drainMs);
+}
+
+function firstOf(owner: TableTenant | undefined): [string?, TableModel?] {
+  for (const named of owner?.models ?? []) return named;
+  return [];
 }

@@ -57,7 +57,12 @@ export function v1Routes(app: FastifyInstance, deps: RouterDeps): void {
   );
   app.post(
     `/v1/tenants/${TENANT}::predict`,
-    { schema: predictManySchema, config: { access: 'predict' }, ...uncheckedBody },
+    {
+      schema: predictManySchema,
+      config: { access: 'predict' },
+      onRequest: shedding(deps, ({ params }) => params as ModelName),
+      ...uncheckedBody,
+    },
     (request, reply) => predictMany(deps, request, reply),
   );
 }

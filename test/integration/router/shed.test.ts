@@ -36,14 +36,14 @@ describe('a router under one tenant’s flood', () => {
       fetch(`${origin}${CHURN}`, { method: 'POST', headers: json, body: JSON.stringify(ROWS) }),
     );
     await asked.times(2);
-    for (const path of [CHURN, '/v2/models/acme.churn/infer']) {
+    for (const path of [CHURN, '/v1/tenants/acme:predict', '/v2/models/acme.churn/infer']) {
       const refused = await http.call('POST', path, BROKEN);
       assert.equal(refused.status, 503);
       assert.equal(refused.headers['x-shoal-error'], 'OVERLOADED');
       assert.ok(Number(refused.headers['retry-after']) >= 1);
     }
     const shed = await http.app.metrics.getSingleMetric('shoal_router_requests_shed_total')?.get();
-    assert.equal(shed?.values[0]?.value, 2);
+    assert.equal(shed?.values[0]?.value, 3);
     const quiet = await http.call('POST', '/v2/models/plain/infer', OIP);
     assert.equal(quiet.status, 200);
     for (const answer of held) answer();
