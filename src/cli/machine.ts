@@ -1,5 +1,4 @@
 import os from 'node:os';
-import { DEFAULT_LIMITS } from '../core/limits.ts';
 
 /** What is left to models after the page cache and other programs had theirs, at most and at least. */
 const LARGEST_SHARE = 0.6;
@@ -13,9 +12,13 @@ function memoryBytes(): number {
   return limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
 }
 
-/** For one of so many workers. Budgets and overheads of all of them fit into the machine, unless it is very small. */
-export function defaultBudgetBytes(workers: number, totalBytes = memoryBytes()): number {
-  const leftBytes = totalBytes - FRONT_BYTES - workers * DEFAULT_LIMITS.workerOverheadBytes;
+/** For one of so many workers, each of which may take `overheadBytes` beside it. Budgets and overheads of all of them fit into the machine, unless it is very small. */
+export function defaultBudgetBytes(
+  workers: number,
+  overheadBytes: number,
+  totalBytes = memoryBytes(),
+): number {
+  const leftBytes = totalBytes - FRONT_BYTES - workers * overheadBytes;
   const forModels = Math.min(LARGEST_SHARE * totalBytes, Math.max(LEAST_SHARE * totalBytes, leftBytes));
   return Math.floor(forModels / workers);
 }

@@ -6,6 +6,7 @@ interface ModelAnswer {
   model: string;
   traffic: Record<string, unknown>;
   versions: unknown[];
+  quarantined: { version: string; reason: string; since: string }[];
 }
 
 /** `shoal models [TENANT[/MODEL]]`: tenants, a tenant's models, or one model with its versions. */
@@ -74,5 +75,8 @@ async function showModel(client: ShoalClient, tenant: string, model: string, jso
     }),
   );
   print(`traffic ${JSON.stringify(body.traffic)}`);
+  for (const { version, reason, since } of body.quarantined) {
+    print(`version ${version} is in quarantine since ${since}: it ${reason}`);
+  }
   print(table(['version', 'artifact', 'resident', 'load', 'run', 'digest'], rows));
 }

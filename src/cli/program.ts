@@ -63,7 +63,7 @@ function addUp(program: Command, finish: Finish): void {
     .option('--lanes <n>', 'lanes a worker (default: its share of the cores)', wholeNumber(1, 256))
     .option(
       '--memory <size>',
-      'models a worker may hold, in bytes resident (default: 60 % of the memory, shared)',
+      'models a worker may hold, in bytes resident (default: what overheads leave, 20 to 60 % of the memory, shared)',
       byteSize,
     )
     .option(

@@ -14,13 +14,14 @@ export async function up(options: UpCommandOptions): Promise<number> {
   const logger = createLogger('main', options.logLevel);
   const data = await openDataDir(options.data);
   const lanes = options.lanes ?? defaultLanes(options.workers);
-  const budgetBytes = options.memory ?? defaultBudgetBytes(options.workers);
+  const limits = { ...DEFAULT_LIMITS, ...options.limit };
+  const budgetBytes = options.memory ?? defaultBudgetBytes(options.workers, limits.workerOverheadBytes);
   const settings: CompositionSettings = {
     ...options,
     data,
     lanes,
     budgetBytes,
-    limits: { ...DEFAULT_LIMITS, ...options.limit },
+    limits,
     allowRoots: options.allowRoot,
     ...(options.idleTtl === undefined ? {} : { idleTtlMs: options.idleTtl }),
     logger,
