@@ -30,9 +30,9 @@ const result = await soak({
   onReport: print,
 });
 print(result);
-const { promisedBytes, beforeBytes, afterBytes, highestRssBytes } = result;
+const { promisedBytes, beforeBytes, afterBytes, highestRssBytes, lateGrowthBytes } = result;
 console.log(
-  `RSS before ${mib(beforeBytes)}, highest ${mib(highestRssBytes)}, with all evicted ${mib(afterBytes)} MiB; budget and overhead ${mib(promisedBytes)} MiB`,
+  `RSS before ${mib(beforeBytes)}, highest ${mib(highestRssBytes)}, with all evicted ${mib(afterBytes)} MiB; budget and overhead ${mib(promisedBytes)} MiB; the highest rose by ${mib(lateGrowthBytes)} MiB in the second half`,
 );
 if (highestRssBytes > promisedBytes) {
   console.error('the resident set was beyond budget and overhead');

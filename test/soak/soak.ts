@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import type { WorkerState } from '../../src/wire/control.ts';
 import type { Mix } from '../../sim/workload/mix.ts';
@@ -35,6 +36,8 @@ export interface SoakResult extends SoakReport {
   readonly beforeBytes: number;
   /** With every model evicted. */
   readonly afterBytes: number;
+  /** What the highest resident set has risen by in the second half of the loads: near 0 unless something is kept. */
+  readonly lateGrowthBytes: number;
 }
 
 /** All models together take so many budgets: three in four requests find their model cold. */
@@ -54,7 +57,10 @@ export async function soak(plan: SoakPlan): Promise<SoakResult> {
     const models = await manyModels(worker, plan);
     const beforeBytes = (await stateOf(worker)).rssBytes;
     const watch = new Watch(worker, plan.onReport);
-    await watch.during(drive(worker, models, plan, watch));
+    await watch.during(drive(worker, models, { ...plan, loads: plan.loads / 2 }, watch));
+    const middle = await watch.report();
+    await watch.during(drive(worker, models, { ...plan, seed: plan.seed + 1 }, watch));
+    const end = await watch.report();
     await until('every model is evicted', async () => (await watch.look()).residentModels === 0, 10_000);
     let afterBytes = Number.POSITIVE_INFINITY;
     for (let look = 0; look < SETTLE_LOOKS; look++) {
@@ -62,7 +68,13 @@ export async function soak(plan: SoakPlan): Promise<SoakResult> {
       await pause();
     }
     const promisedBytes = budgetBytes + DEFAULT_LIMITS.workerOverheadBytes;
-    return { ...(await watch.report()), promisedBytes, beforeBytes, afterBytes };
+    return {
+      ...(await watch.report()),
+      promisedBytes,
+      beforeBytes,
+      afterBytes,
+      lateGrowthBytes: end.highestRssBytes - middle.highestRssBytes,
+    };
   } finally {
     await worker.dispose();
   }
@@ -89,9 +101,9 @@ async function drive(
   const ask = async (): Promise<void> => {
     while (watch.loads < loads) {
       const { key, residentBytes, tensors } = models[rng.below(models.length)] as SimCopy;
-      const { result, cold } = await client.ask({ key, residentBytes, tensors });
-      if (result.ok) watch.loads += cold ? 1 : 0;
-      else if (result.code === 'OVERLOADED') watch.refused++;
+      const { result } = await client.ask({ key, residentBytes, tensors });
+      if (result.ok) continue;
+      if (result.code === 'OVERLOADED') watch.refused++;
       else throw new Error(`${key}: ${result.code}: ${result.message}`);
     }
   };
@@ -99,8 +111,9 @@ async function drive(
   await client.close();
 }
 
-/** Looks at the worker's resident set again and again. */
+/** Looks at the worker's loads and resident set again and again. */
 class Watch {
+  /** As the worker counts them: of several that wait for one load each has a cold answer. */
   loads = 0;
   refused = 0;
   readonly #worker: TestWorker;
@@ -123,7 +136,8 @@ class Watch {
 
   async look(): Promise<WorkerState> {
     const state = await stateOf(this.#worker);
-    this.#highestRssBytes = Math.max(this.#highestRssBytes, state.rssBytes);
+    this.loads = await this.#worker.metric('loads_total');
+    this.#highestRssBytes = Math.max(this.#highestRssBytes, state.rssBytes, await peakRssBytes(this.#worker));
     return state;
   }
 
@@ -147,4 +161,11 @@ async function stateOf(worker: TestWorker): Promise<WorkerState> {
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+}
+
+/** The kernel's own high-water mark; 0 where there is none. */
+async function peakRssBytes({ child }: TestWorker): Promise<number> {
+  if (process.platform !== 'linux') return 0;
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
 }

@@ -14,8 +14,10 @@ test('a worker that loads and evicts again and again stays within budget and ove
     idleTtlMs: 2_000,
     onReport: () => undefined,
   });
-  const { highestRssBytes, promisedBytes, beforeBytes, afterBytes, loads } = result;
+  const { highestRssBytes, promisedBytes, beforeBytes, afterBytes, lateGrowthBytes, loads } = result;
   assert.ok(loads >= 1_000);
   assert.ok(highestRssBytes <= promisedBytes, `${highestRssBytes} of ${promisedBytes} bytes`);
+  // Were a fifth of each load kept, it would be more.
+  assert.ok(lateGrowthBytes < 64 * MIB, `${lateGrowthBytes} bytes more in the second half`);
   assert.ok(afterBytes - beforeBytes < 256 * MIB, `${beforeBytes} bytes before, ${afterBytes} after`);
 });
