@@ -5,7 +5,7 @@ import type { NativeHeap } from './native-heap.ts';
 export interface MeasuredModel {
   readonly executor: Executor;
   readonly loadMs: number;
-  /** Releases it; what it takes of a worker's memory as long as it is loaded, what runs have left included. */
+  /** Releases it; what it takes of a worker's memory as long as it is loaded. */
   readonly release: () => Promise<number>;
 }
 

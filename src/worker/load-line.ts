@@ -48,13 +48,13 @@ export class LoadLine {
     if (!this.#aside.delete(copy)) this.#line.delete(copy.tenant, copy);
   }
 
-  get hasSlot(): boolean {
+  get #hasSlot(): boolean {
     return this.#underWay < this.#options.slots;
   }
 
   /** Whose turn it is; undefined: nobody may begin now. */
   next(): Copy | undefined {
-    if (!this.hasSlot) return undefined;
+    if (!this.#hasSlot) return undefined;
     const { suspects, suspectsUnderWay } = this.#options;
     for (let head = this.#line.peek(); head !== undefined; head = this.#line.peek()) {
       if (suspectsUnderWay.size === 0 || !suspects.has(head.key)) return head;
