@@ -191,7 +191,7 @@ export class Host implements JobOwner {
     const onLastCall = (): void => {
       const refusal = residency.giveUp(job.key, waiter);
       if (refusal !== undefined) waiter.failed(refusal);
-      else timer = setTimeout(onDeadline, job.expiresAtMs - this.clock());
+      else timer = setTimeout(onDeadline, Math.max(0, job.expiresAtMs - this.clock()));
     };
     const leftMs = Math.max(0, job.expiresAtMs - this.clock());
     let timer = setTimeout(onLastCall, leftMs - Math.min(LAST_CALL_MS, LAST_CALL_SHARE * leftMs));
