@@ -80,7 +80,7 @@ class LoadRun {
         this.#arrive(this.#next);
         this.#advance();
       }
-      if (this.#next !== undefined) setTimeout(this.#pump, this.#next.atMs - this.#elapsedMs());
+      if (this.#next !== undefined) setTimeout(this.#pump, Math.max(0, this.#next.atMs - this.#elapsedMs()));
       else this.#endWhenIdle();
     } catch (error) {
       this.#done.reject(error);

@@ -4,8 +4,6 @@ export interface Load {
   readonly queueDelayMs: number;
   /** Sent by this router and not answered. */
   readonly inFlight: number;
-  /** How long it has owed an answer without giving any. */
-  readonly silentMs: number;
 }
 
 /** A request under way costs the next about this much: what small models take. */
@@ -22,9 +20,8 @@ export function silenceOf({ laneOverrunMs }: { readonly laneOverrunMs: number })
   return 1.5 * laneOverrunMs;
 }
 
-export function expectedWaitMs(load: Load, ordinarySilenceMs: number): number {
-  const silentMs = load.silentMs > ordinarySilenceMs ? load.silentMs : 0;
-  return load.queueDelayMs + load.inFlight * IN_FLIGHT_MS + silentMs;
+export function expectedWaitMs(load: Load): number {
+  return load.queueDelayMs + load.inFlight * IN_FLIGHT_MS;
 }
 
 /**
@@ -32,7 +29,6 @@ export function expectedWaitMs(load: Load, ordinarySilenceMs: number): number {
  * can carry is resident once; the second when a request would wait there less than half as long, and at least
  * five milliseconds less.
  */
-export function prefersSecond(first: Load, second: Load, ordinarySilenceMs: number): boolean {
-  const secondMs = expectedWaitMs(second, ordinarySilenceMs);
-  return expectedWaitMs(first, ordinarySilenceMs) > FACTOR * secondMs + MARGIN_MS;
+export function prefersSecond(first: Load, second: Load): boolean {
+  return expectedWaitMs(first) > FACTOR * expectedWaitMs(second) + MARGIN_MS;
 }

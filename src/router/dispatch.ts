@@ -5,7 +5,7 @@ import type { Member } from '../stores/members/members.ts';
 import type { AnswerFrame } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import type { Caller } from './caller.ts';
-import { prefersSecond, silenceOf } from './copy-choice.ts';
+import { prefersSecond } from './copy-choice.ts';
 import type { Fleet } from './fleet.ts';
 import type { RetryReason, RouterMetrics } from './metrics.ts';
 import type { WorkerClient } from './worker-client.ts';
@@ -113,29 +113,29 @@ async function isSuspect({ fleet }: DispatchDeps, { deaths, caller, request }: T
 
 /**
  * A worker that a run of the model holds, if one is; else the better of the first two of the order that are
- * connected and haven't refused.
+ * connected, give answers, and haven't refused.
  */
 function nextClient(deps: DispatchDeps, tries: Tries): WorkerClient | undefined {
-  const { fleet, limits } = deps;
+  const { fleet } = deps;
   const { request, refusedBy } = tries;
   const order = tries.orderNow();
   const holder = holderIn(deps, order, request.key);
   if (holder !== undefined) return refusedBy.has(holder) ? undefined : holder;
   let first: WorkerClient | undefined;
+  let silent: WorkerClient | undefined;
+  const nowMs = deps.now();
   for (const { id } of order) {
     const client = fleet.client(id);
     if (client === undefined || !client.isConnected || refusedBy.has(client)) continue;
-    if (first === undefined) {
-      first = client;
-      continue;
+    if (client.isSilent(nowMs)) silent ??= client;
+    else if (first === undefined) first = client;
+    else {
+      if (first.owesSilently(request.key, nowMs)) return first;
+      if (client.owesSilently(request.key, nowMs)) return client;
+      return prefersSecond(loadOf(first, nowMs), loadOf(client, nowMs)) ? client : first;
     }
-    const nowMs = deps.now();
-    if (first.owesSilently(request.key, nowMs)) return first;
-    if (client.owesSilently(request.key, nowMs)) return client;
-    const isBetter = prefersSecond(loadOf(first, nowMs), loadOf(client, nowMs), silenceOf(limits));
-    return isBetter ? client : first;
   }
-  return first;
+  return first ?? silent;
 }
 
 function holderIn(
@@ -152,7 +152,6 @@ function loadOf(client: WorkerClient, nowMs: number) {
   return {
     queueDelayMs: client.queueDelayMs(nowMs),
     inFlight: client.inFlight,
-    silentMs: client.silentMs(nowMs),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
@@ -29,6 +30,8 @@ export interface WorkerClientDeps {
   readonly metrics: RouterMetrics;
   readonly logger: Logger;
   readonly held: HeldModels<WorkerClient>;
+  /** Asks the worker beside its frames whether it lives; bounded in time, never rejects. */
+  readonly isAlive: (member: Member) => Promise<boolean>;
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -42,6 +45,7 @@ interface Pending {
 }
 
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
+const PROBE_PAUSE_MS = 100;
 
 /** One worker as a router sees it: what is under way there, and how busy it says it is. */
 export class WorkerClient {
@@ -62,6 +66,7 @@ export class WorkerClient {
   /** Handed to the socket and given up since it last had nothing to send. */
   #abandonedBytes = 0;
   readonly #pulse = new WorkerPulse();
+  #probing = false;
   #nextId = 0;
 
   constructor(member: Member, deps: WorkerClientDeps, onReady: () => void) {
@@ -102,14 +107,14 @@ export class WorkerClient {
     return this.#pulse.queueDelayMs(nowMs);
   }
 
-  /** How long it has owed an answer without giving any: a worker that hangs reports nothing at all. */
-  silentMs(nowMs: number): number {
-    return this.#pulse.silentMs(nowMs);
+  /** It has owed answers for longer than any ordinary run and given none: it may be frozen, or cut off. */
+  isSilent(nowMs: number): boolean {
+    return this.#pulse.owedMs(nowMs) > this.#silenceMs;
   }
 
   /** No answer shows that this model's runs end here, and the worker may still be about to say that one holds a lane. */
   owesSilently(key: ModelKey, nowMs: number): boolean {
-    return this.#owed.isSilent(key, nowMs) && this.silentMs(nowMs) <= this.#silenceMs;
+    return this.#owed.isSilent(key, nowMs) && !this.isSilent(nowMs);
   }
 
   /** Why it would refuse this tenant's next request now, or not have it answered in time; its body isn't known yet. */
@@ -263,8 +268,22 @@ export class WorkerClient {
   #expire(id: number): void {
     const owedMs = this.#pulse.owedMs(this.#deps.now());
     this.#cancel(id, { kind: 'deadline' });
+    if (owedMs > this.#silenceMs) void this.#probe();
     if (owedMs < this.#deps.limits.workerSilenceMs) return;
     this.#socket?.destroy(new Error(`the worker owed answers for ${Math.round(owedMs)} ms and gave none`));
+  }
+
+  /** A silent worker gets no requests, so no answer tells when it is back: it is asked time and again. */
+  async #probe(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    const { isAlive, logger, now } = this.#deps;
+    logger.warn({ worker: this.member.id }, 'a worker gives no answers; requests go to others of the shard');
+    while (this.isConnected && this.isSilent(now())) {
+      if (await isAlive(this.member)) this.#pulse.heard(now());
+      else await pause(PROBE_PAUSE_MS, undefined, { ref: false });
+    }
+    this.#probing = false;
   }
 
   #settle(id: number, outcome: Outcome): void {

@@ -16,6 +16,11 @@ export class WorkerPulse {
   answered(nowMs: number, queueDelayMs: number): void {
     this.#heardAtMs = nowMs;
     this.#reportedDelayMs = queueDelayMs;
+    this.heard(nowMs);
+  }
+
+  /** It lives, whatever it owes. */
+  heard(nowMs: number): void {
     this.#owedMs = 0;
     if (this.#owingSinceMs !== undefined) this.#owingSinceMs = nowMs;
   }
@@ -39,10 +44,5 @@ export class WorkerPulse {
   /** What it last reported, less the time since: with nothing newer known, a queue drains as time goes by. */
   queueDelayMs(nowMs: number): number {
     return Math.max(0, this.#reportedDelayMs - (nowMs - this.#heardAtMs));
-  }
-
-  /** For how long it has owed answers and given none, of the time in which something was under way all along. */
-  silentMs(nowMs: number): number {
-    return this.#owingSinceMs === undefined ? 0 : nowMs - this.#owingSinceMs;
   }
 }

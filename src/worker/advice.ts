@@ -43,12 +43,15 @@ function departureAdvice(departure: Departure, facts: VersionFacts): string {
   const until = departure.evictedBytesAtReturn === undefined ? 'until now' : 'until it was asked for again';
   const excess =
     reason === 'excess' ? ' (the process takes more memory than its models are counted for)' : '';
-  const neededPerHour = HOUR_MS / Math.max(1, idleMs);
-  const hadPerHour = (uses * HOUR_MS) / Math.max(1, leftMs - loadedMs);
+  const hadPerHour = (uses * HOUR_MS) / Math.max(1_000, leftMs - loadedMs);
+  // Of a model that left within a second its requests say nothing.
+  const requests =
+    idleMs < 1_000
+      ? ''
+      : `, or requests about every ${duration(idleMs)} (${count(HOUR_MS / idleMs)} an hour; it had ${count(hadPerHour)})`;
   return (
     `A load of ${forBytes} bytes needed room${excess}, and it had not been asked for for ${duration(idleMs)}. ` +
-    `To stay ${until} it would have taken about ${moreBytes} bytes more of budget (--memory), ` +
-    `or requests about every ${duration(idleMs)} (${count(neededPerHour)} an hour; it had ${count(hadPerHour)}), ` +
+    `To stay ${until} it would have taken at most ${moreBytes} bytes more of budget (--memory)${requests}, ` +
     'or minCopies of the model.'
   );
 }

@@ -92,7 +92,7 @@ export class Residency {
     if (copy?.state !== 'waiting' || !copy.waiters.has(waiter)) return undefined;
     this.#options.metrics.loadsRefused.inc({ reason: 'line' });
     const line = this.#line.of(copy.residentBytes);
-    const message = `${line.size} cold models wait to be loaded: the turn of this one has not come before its caller's deadline`;
+    const message = `${line.size + line.underWay} cold models wait or are being loaded: the turn of this one has not come before its caller's deadline`;
     const retryAfterSeconds = line.waitMs(copy.tenant) / 1_000;
     this.abandon(key, waiter);
     return new ShoalError('OVERLOADED', message, { retryAfterSeconds });
@@ -136,9 +136,10 @@ export class Residency {
     metrics.loadsRefused.inc({ reason: 'line' });
     const waitMs = Math.ceil(expectedMs - nowMs);
     const leftMs = Math.floor(waiter.expiresAtMs - nowMs);
+    const line = this.#line.of(residentBytes);
     throw new ShoalError(
       'OVERLOADED',
-      `${this.#line.of(residentBytes).size} cold models wait to be loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
+      `${line.size + line.underWay} cold models wait or are being loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
       { retryAfterSeconds: waitMs / 1_000 },
     );
   }

@@ -15,6 +15,8 @@ export interface RouterPartsOptions {
   readonly budget?: RetryBudget;
   readonly deathBudget?: RetryBudget;
   readonly token?: string;
+  /** Absent: who is silent is taken to be frozen. */
+  readonly isAlive?: () => Promise<boolean>;
 }
 
 /** A fleet over given members, and what dispatching needs, with real clocks and sockets. */
@@ -26,7 +28,8 @@ export function createRouterParts(members: readonly Member[], options: RouterPar
   const logger = pino({ level: 'silent' });
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { budget = new RetryBudget(now()), deathBudget = new RetryBudget(now()), token = TOKEN } = options;
-  const deps = { token, limits, metrics, logger, now, random: Math.random };
+  const { isAlive = () => Promise.resolve(false) } = options;
+  const deps = { token, limits, metrics, logger, isAlive, now, random: Math.random };
   const fleet = new Fleet(store, deps);
   return {
     members: store,

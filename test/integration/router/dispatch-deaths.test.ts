@@ -162,7 +162,7 @@ describe('dispatch when workers die or are held', () => {
   it('does not spread a model to the second worker before the first has shown that its runs end', async () => {
     const asked = new Happening();
     const { fakes, parts, send } = await startDispatch(cleanups, [{ onRequest: () => asked.happen() }, {}]);
-    const poison = Array.from({ length: 300 }, () => codeOf(send(1_000)));
+    const poison = Array.from({ length: 300 }, () => codeOf(send(500)));
     const other = { ...workerRequest(), key: 'acme/other' };
     const order = fakes.map(({ member }) => member);
     const { worker } = await dispatch(parts, () => order, other, new Caller());

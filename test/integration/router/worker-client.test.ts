@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
+import { until } from '../../support/until.ts';
 import { Caller } from '../../../src/router/caller.ts';
 import type { WorkerClient } from '../../../src/router/worker-client.ts';
 import type { WorkerRequest } from '../../../src/router/worker-request.ts';
@@ -90,7 +91,8 @@ describe('WorkerClient', () => {
     const caller = new Caller();
     const gone = client.send(workerRequest(), caller);
     while (worker.requests.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
-    assert.ok(client.silentMs(performance.now() + 1_000) >= 1_000);
+    assert.ok(client.isSilent(performance.now() + 1_000));
+    assert.ok(!client.isSilent(performance.now()));
     caller.leave();
     assert.deepEqual(await gone, { kind: 'gone' });
     while (worker.cancelled.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
@@ -98,7 +100,25 @@ describe('WorkerClient', () => {
       worker.cancelled,
       worker.requests.map(({ id }) => id),
     );
-    assert.equal(client.silentMs(performance.now() + 1_000), 0);
+    assert.ok(!client.isSilent(performance.now() + 1_000), 'nothing is owed any more');
+  });
+
+  it('is silent over many short deadlines too, until it says beside its frames that it lives', async () => {
+    const probes: ((isAlive: boolean) => void)[] = [];
+    const isAlive = () => new Promise<boolean>((resolve) => probes.push(resolve));
+    const options = { limits: { laneOverrunMs: 20 }, isAlive };
+    const { client } = await startClient(cleanups, { onRequest: () => undefined }, options);
+    while (probes.length === 0) {
+      assert.deepEqual(await client.send(workerRequest({ timeoutMs: 10 }), new Caller()), {
+        kind: 'deadline',
+      });
+    }
+    assert.ok(client.isSilent(performance.now()));
+    probes[0]?.(false);
+    await until('it is asked again', () => probes.length === 2);
+    assert.ok(client.isSilent(performance.now()));
+    probes[1]?.(true);
+    await until('it is heard', () => !client.isSilent(performance.now()));
   });
 
   it('drops the connection of a worker that owes answers and gives none for too long', async () => {

@@ -89,7 +89,7 @@ test('an evicted model is told for whom it had to go and what would have kept it
   );
   const [loadedAt, evictedAt] = [life?.loadedAt, life?.eviction?.at].map((time) => Date.parse(time ?? ''));
   assert.ok((loadedAt as number) <= (evictedAt as number) && (evictedAt as number) <= Date.now());
-  assert.match(life?.advice ?? '', /about 100000 bytes more of budget \(--memory\)/);
+  assert.match(life?.advice ?? '', /at most 100000 bytes more of budget \(--memory\)/);
   assert.equal((await lifeOf(`second/${SMALL}`))?.state, 'resident');
   assert.equal(await lifeOf('nobody/knows'), undefined);
 });
@@ -136,7 +136,7 @@ test('cold requests that the line can not serve in time are refused at once, wit
   for (const { result } of hasty) {
     assert.ok(!result.ok);
     assert.equal(result.code, 'OVERLOADED', result.message);
-    assert.match(result.message, /cold models wait to be loaded/);
+    assert.match(result.message, /cold models wait or are being loaded/);
     assert.ok(result.retryAfterMs > 20);
   }
   for (const answer of await Promise.all(patient)) outputsOf(answer);

@@ -30,7 +30,7 @@ test('a deadline that comes while the model still waits in line is no timeout: a
   assert.ok(loading?.ok === false && loading.code === 'DEADLINE_EXCEEDED');
   assert.ok(waiting?.ok === false && waiting.code === 'OVERLOADED');
   assert.ok(waiting.retryAfterMs > 0);
-  assert.match(waiting.message, /^1 cold models wait to be loaded/);
+  assert.match(waiting.message, /^2 cold models wait or are being loaded/);
   assert.equal(scene.residency.copy(keyOf(2)), undefined);
   const expired = await registry.getSingleMetric('shoal_worker_expired_total')?.get();
   assert.equal(expired?.values[0]?.value, 1);

@@ -34,11 +34,11 @@ test('tells when a version was loaded, used and evicted, for whom, and what woul
     uses: 2,
     eviction: { at: '1970-01-01T00:01:20.000Z', reason: 'room', for: keyOf(2), forBytes: 70 },
     advice:
-      'A load of 70 bytes needed room, and it had not been asked for for 20 s. To stay until now it would have taken about 60 bytes more of budget (--memory), or requests about every 20 s (180 an hour; it had 360), or minCopies of the model.',
+      'A load of 70 bytes needed room, and it had not been asked for for 20 s. To stay until now it would have taken at most 60 bytes more of budget (--memory), or requests about every 20 s (180 an hour; it had 360), or minCopies of the model.',
   });
   // What had to go after it has to stay too, for it to stay for longer.
   await touch(at, keyOf(3), 80);
-  assert.match(at.why(1)?.advice ?? '', /To stay until now .* about 130 bytes more/);
+  assert.match(at.why(1)?.advice ?? '', /To stay until now .* at most 130 bytes more/);
   await touch(at, keyOf(1), 60);
   const back = at.why(1);
   assert.equal(back?.state, 'resident');
@@ -57,7 +57,7 @@ test('the budget that a version lacked is measured to the moment when it was ask
   at.residency.residents.pins.pin(keyOf(1), 60, at.time.nowMs + 1_000_000, at.time.nowMs);
   assert.match(
     at.why(1)?.advice ?? '',
-    /^It is pinned until .* Before: .* until it was asked for again .* about 60 bytes/,
+    /^It is pinned until .* Before: .* until it was asked for again .* at most 60 bytes/,
   );
 });
 
