@@ -64,7 +64,10 @@ test('who could not be served in time is refused at once and told when to come b
   const refused = await refusal(scene, keyOf(10, 'busy'), nowMs + 999);
   assert.equal(refused?.code, 'OVERLOADED');
   assert.equal(refused?.retryAfterSeconds, 1);
-  assert.match(refused?.message ?? '', /10 cold models wait .* in about 1000 ms, its caller waits for 999 ms/);
+  assert.match(
+    refused?.message ?? '',
+    /10 cold models wait .* in about 1000 ms, its caller waits for 999 ms/,
+  );
   assert.equal(await refusal(scene, keyOf(10, 'busy'), nowMs + 1_001), undefined);
   // Another tenant's turn is the next but one.
   assert.equal((await refusal(scene, keyOf(0, 'quiet'), nowMs + 199))?.retryAfterSeconds, 0.2);
