@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
@@ -11,6 +10,7 @@ import {
   encodeCancel,
   encodeRequest,
   FrameError,
+  type HeldFrame,
   maxFrameBytes,
 } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
@@ -21,8 +21,9 @@ import { FrameConnection } from './frame-connection.ts';
 import type { HeldModels } from './held-models.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { OwedModels } from './owed-models.ts';
+import { Probe } from './probe.ts';
 import { WorkerPulse } from './worker-pulse.ts';
-import type { Outcome, WorkerRequest } from './worker-request.ts';
+import type { Outcome, Pending, WorkerRequest } from './worker-request.ts';
 
 export interface WorkerClientDeps {
   readonly token: string;
@@ -36,16 +37,7 @@ export interface WorkerClientDeps {
   readonly random: () => number;
 }
 
-interface Pending {
-  readonly key: ModelKey;
-  readonly tenant: string;
-  readonly frame: Buffer;
-  readonly timer: NodeJS.Timeout;
-  readonly settle: (outcome: Outcome) => void;
-}
-
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
-const PROBE_PAUSE_MS = 100;
 
 /** One worker as a router sees it: what is under way there, and how busy it says it is. */
 export class WorkerClient {
@@ -66,7 +58,9 @@ export class WorkerClient {
   /** Handed to the socket and given up since it last had nothing to send. */
   #abandonedBytes = 0;
   readonly #pulse = new WorkerPulse();
-  #probing = false;
+  readonly #probes: Probe;
+  /** Models of which a run holds a lane there: as many as it has lanes. */
+  readonly #holding = new Set<ModelKey>();
   #nextId = 0;
 
   constructor(member: Member, deps: WorkerClientDeps, onReady: () => void) {
@@ -79,10 +73,12 @@ export class WorkerClient {
     this.#owed = new OwedModels({ rememberMs: this.#silenceMs, maxRemembered: heldModels });
     this.#turnedAtMs = deps.now();
     const { address } = member;
+    const logger = deps.logger.child({ worker: member.id });
+    this.#probes = new Probe(logger);
     this.#connection = new FrameConnection({
       address,
       token: deps.token,
-      logger: deps.logger.child({ worker: member.id }),
+      logger,
       random: deps.random,
       onConnect: (socket) => this.#onConnect(socket),
       onDisconnect: () => this.#onDisconnect(),
@@ -112,9 +108,13 @@ export class WorkerClient {
     return this.#pulse.owedMs(nowMs) > this.#silenceMs;
   }
 
-  /** No answer shows that this model's runs end here, and the worker may still be about to say that one holds a lane. */
+  /**
+   * No answer shows that this model's runs end here, and the worker may still be about to say that one holds a lane.
+   * When it has said so of another model, the silence of this one is explained.
+   */
   owesSilently(key: ModelKey, nowMs: number): boolean {
-    return this.#owed.isSilent(key, nowMs) && !this.isSilent(nowMs);
+    const isExplained = this.#holding.size > 0 && !this.#holding.has(key);
+    return !isExplained && this.#owed.isSilent(key, nowMs) && !this.isSilent(nowMs);
   }
 
   /** Why it would refuse this tenant's next request now, or not have it answered in time; its body isn't known yet. */
@@ -212,10 +212,7 @@ export class WorkerClient {
 
   #onFrame(bytes: Buffer): void {
     const frame = decodeFrame(bytes);
-    if (frame.type === 'held') {
-      this.#deps.held.set(frame.key, this, frame.isHeld);
-      return;
-    }
+    if (frame.type === 'held') return this.#onHeld(frame);
     if (frame.type !== 'answer') throw new FrameError(`a worker sent a ${frame.type} frame`);
     const nowMs = this.#deps.now();
     this.#pulse.answered(nowMs, frame.queueDelayUs / 1_000);
@@ -223,6 +220,12 @@ export class WorkerClient {
     if (pending !== undefined) this.#onAnswer(pending, frame, nowMs);
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
+  }
+
+  #onHeld({ key, isHeld }: HeldFrame): void {
+    if (isHeld) this.#holding.add(key);
+    else this.#holding.delete(key);
+    this.#deps.held.set(key, this, isHeld);
   }
 
   #onAnswer({ key, tenant }: Pending, { result, runUs }: AnswerFrame, nowMs: number): void {
@@ -240,6 +243,7 @@ export class WorkerClient {
     const connectedAtMs = this.#turnedAtMs;
     this.#turnedAtMs = this.#deps.now();
     this.#deps.held.forget(this);
+    this.#holding.clear();
     this.#owed.clear();
     if (!this.#closing) this.#deps.metrics.connectionsLost.inc();
     for (const [id, { frame }] of this.#pending) {
@@ -273,17 +277,10 @@ export class WorkerClient {
     this.#socket?.destroy(new Error(`the worker owed answers for ${Math.round(owedMs)} ms and gave none`));
   }
 
-  /** A silent worker gets no requests, so no answer tells when it is back: it is asked time and again. */
   async #probe(): Promise<void> {
-    if (this.#probing) return;
-    this.#probing = true;
-    const { isAlive, logger, now } = this.#deps;
-    logger.warn({ worker: this.member.id }, 'a worker gives no answers; requests go to others of the shard');
-    while (this.isConnected && this.isSilent(now())) {
-      if (await isAlive(this.member)) this.#pulse.heard(now());
-      else await pause(PROBE_PAUSE_MS, undefined, { ref: false });
-    }
-    this.#probing = false;
+    const { isAlive, now } = this.#deps;
+    const isSilent = () => this.isConnected && this.isSilent(now());
+    if (await this.#probes.run(isSilent, () => isAlive(this.member))) this.#pulse.heard(now());
   }
 
   #settle(id: number, outcome: Outcome): void {

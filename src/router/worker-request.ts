@@ -29,3 +29,12 @@ export type Outcome =
   | { readonly kind: 'deadline' }
   /** The caller went away. */
   | { readonly kind: 'gone' };
+
+/** A request under way at a worker. */
+export interface Pending {
+  readonly key: ModelKey;
+  readonly tenant: string;
+  readonly frame: Buffer;
+  readonly timer: NodeJS.Timeout;
+  readonly settle: (outcome: Outcome) => void;
+}

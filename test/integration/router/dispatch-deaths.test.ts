@@ -159,6 +159,25 @@ describe('dispatch when workers die or are held', () => {
     );
   });
 
+  it('lets those go elsewhere that only wait behind a model that holds a lane', async () => {
+    const { fakes, parts } = await startDispatch(cleanups, [
+      {
+        onRequest(_frame, answer) {
+          for (const socket of fakes[0]?.sockets ?? []) socket.write(encodeHeld(KEY, true));
+          answer.fail('OVERLOADED', 'another model has held the lane');
+        },
+      },
+      {},
+    ]);
+    const order = fakes.map(({ member }) => member);
+    const waiting = Array.from({ length: 20 }, () =>
+      dispatch(parts, () => order, { ...workerRequest(), key: 'acme/other' }, new Caller()),
+    );
+    for (const { worker } of await Promise.all(waiting)) assert.equal(worker, fakes[1]?.member.id);
+    const later = { ...workerRequest(), key: 'acme/other' };
+    assert.equal((await dispatch(parts, () => order, later, new Caller())).worker, fakes[1]?.member.id);
+  });
+
   it('does not spread a model to the second worker before the first has shown that its runs end', async () => {
     const asked = new Happening();
     const { fakes, parts, send } = await startDispatch(cleanups, [{ onRequest: () => asked.happen() }, {}]);
