@@ -57,7 +57,8 @@ describe('a poison model under load', { timeout: 300_000 }, () => {
       await Promise.all(callers);
       await load.goesOn();
       assert.match((await quarantineOf(shoal)).reason, /laneHangMs while it ran/);
-      assert.equal(deaths(shoal), 3);
+      // A run that the other worker had begun before the third crash can't be taken back.
+      assert.ok(deaths(shoal) === 3 || deaths(shoal) === 4, `${deaths(shoal)} deaths`);
       await load.assertAllAnswered();
       await shoal.stop('SIGTERM');
     }
