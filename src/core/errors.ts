@@ -94,6 +94,11 @@ export class ShoalError extends ErrorWithoutStack {
   }
 }
 
+/** A refusal for now; the caller should come back when `waitMs` have passed. */
+export function overloaded(message: string, waitMs: number): ShoalError {
+  return new ShoalError('OVERLOADED', message, { retryAfterSeconds: waitMs / 1_000 });
+}
+
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, ShoalError } from '../core/errors.ts';
+import { type ErrorCode, overloaded, ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { RetryBudget } from '../core/retry-budget.ts';
 import type { Member } from '../stores/members/members.ts';
@@ -242,8 +242,4 @@ function judgeFailure(frame: AnswerFrame): Judgement {
   const error = new ShoalError(code, message, { retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) });
   const reason = RETRIED_CODES[code];
   return reason === undefined ? { error } : { error, reason };
-}
-
-export function overloaded(message: string, drainMs: number): ShoalError {
-  return new ShoalError('OVERLOADED', message, { retryAfterSeconds: Math.ceil(drainMs / 1_000) });
 }

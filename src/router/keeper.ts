@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
@@ -7,11 +6,13 @@ import type { Member } from '../stores/members/members.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import type { Fleet } from './fleet.ts';
 import type { RouterMetrics } from './metrics.ts';
+import { pause } from './pause.ts';
 import type { PinnedModel, RoutingTable } from './routing-table.ts';
 import type { WorkerControl } from './worker-control.ts';
 
 /** How often a pin is said again before its time is over. */
 const TIMES_A_PIN = 3;
+
 export interface KeeperDeps {
   readonly table: Pick<RoutingTable, 'pinned'>;
   readonly fleet: Pick<Fleet, 'placement'>;
@@ -138,12 +139,4 @@ function nameOf({ member, key }: Copy): string {
 function servedVersion({ entry: { traffic, versions } }: PinnedModel) {
   const stable = versions.find(({ version }) => version === traffic.stable);
   return stable?.quarantine === undefined ? stable : undefined;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal, ref: false });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

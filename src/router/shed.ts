@@ -1,6 +1,5 @@
 import type { FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
-import type { ShoalError } from '../core/errors.ts';
-import { overloaded } from './dispatch.ts';
+import { overloaded, type ShoalError } from '../core/errors.ts';
 import type { PredictDeps } from './predict.ts';
 import { timeoutOf } from './request-options.ts';
 import type { TableModel, TableTenant } from './routing-table.ts';

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Registry, RevisionGapError } from '../stores/registry/registry.ts';
 import type { Limits } from '../core/limits.ts';
+import { pause } from './pause.ts';
 import type { RoutingTable } from './routing-table.ts';
 
 const FIRST_BACKOFF_MS = 50;
@@ -146,13 +146,5 @@ export class TableFollower {
         logger.debug({ err: error }, 'the registry did not tell its revision');
       }
     }
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal, ref: false });
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }

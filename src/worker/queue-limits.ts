@@ -1,4 +1,4 @@
-import { ShoalError } from '../core/errors.ts';
+import { overloaded, type ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Job } from './job.ts';
@@ -60,8 +60,4 @@ export class QueueLimits {
     if (answeredAtMs !== undefined) this.#shares.answered(job.tenant, answeredAtMs);
     this.#shares.remove(job.tenant, job.section.byteLength);
   }
-}
-
-function overloaded(message: string, waitMs: number): ShoalError {
-  return new ShoalError('OVERLOADED', message, { retryAfterSeconds: waitMs / 1_000 });
 }

@@ -1,4 +1,4 @@
-import { ShoalError } from '../core/errors.ts';
+import { overloaded, ShoalError } from '../core/errors.ts';
 import type { EvictionReason } from '../wire/control.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
@@ -93,9 +93,9 @@ export class Residency {
     this.#options.metrics.loadsRefused.inc({ reason: 'line' });
     const line = this.#line.of(copy.residentBytes);
     const message = `${line.size + line.underWay} cold models wait or are being loaded: the turn of this one has not come before its caller's deadline`;
-    const retryAfterSeconds = line.waitMs(copy.tenant) / 1_000;
+    const refusal = overloaded(message, line.waitMs(copy.tenant));
     this.abandon(key, waiter);
-    return new ShoalError('OVERLOADED', message, { retryAfterSeconds });
+    return refusal;
   }
 
   /** Releases what nobody has asked for for too long; to be called every `residents.sweepMs`. */
@@ -137,10 +137,9 @@ export class Residency {
     const waitMs = Math.ceil(expectedMs - nowMs);
     const leftMs = Math.floor(waiter.expiresAtMs - nowMs);
     const line = this.#line.of(residentBytes);
-    throw new ShoalError(
-      'OVERLOADED',
+    throw overloaded(
       `${line.size + line.underWay} cold models wait or are being loaded: the turn of this one would come in about ${waitMs} ms, its caller waits for ${leftMs} ms`,
-      { retryAfterSeconds: waitMs / 1_000 },
+      waitMs,
     );
   }
 
@@ -242,10 +241,9 @@ export class Residency {
     const { budgetBytes, limits, excessBytes } = this.#options;
     const { usedBytes, count } = this.residents;
     const excess = excessBytes() > 0 ? `, and ${excessBytes()} bytes more by the process` : '';
-    return new ShoalError(
-      'OVERLOADED',
+    return overloaded(
       `no room to load the model within ${limits.memoryWaitMs} ms: ${usedBytes} of ${budgetBytes} budget bytes are in use by ${count} resident models and ${this.#line.underWay} loads${excess}`,
-      { retryAfterSeconds: limits.memoryWaitMs / 1_000 },
+      limits.memoryWaitMs,
     );
   }
 

@@ -4,6 +4,7 @@ import { dispatch } from '../../src/router/dispatch.ts';
 import type { WorkerClient } from '../../src/router/worker-client.ts';
 import type { WorkerRequest } from '../../src/router/worker-request.ts';
 import type { Member } from '../../src/stores/members/members.ts';
+import { readSection } from '../../src/wire/tensor-section.ts';
 import { type FakeWorker, type FakeWorkerOptions, startFakeWorker } from './fake-worker.ts';
 import { connected, createRouterParts, type RouterPartsOptions } from './router-parts.ts';
 
@@ -78,4 +79,12 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   } catch (error) {
     return (error as ShoalError).code;
   }
+}
+
+/** What a fake worker that echoes has answered. */
+export async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<number> {
+  const outcome = await sending;
+  if (outcome.kind !== 'answer' || !outcome.frame.result.ok) throw new Error(`no answer: ${outcome.kind}`);
+  const [tensor] = readSection(outcome.frame.result.section);
+  return new Float64Array(new Uint8Array(tensor?.data ?? []).buffer)[0] as number;
 }

@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { Caller } from '../../../src/router/caller.ts';
-import type { WorkerClient } from '../../../src/router/worker-client.ts';
-import { readSection } from '../../../src/wire/tensor-section.ts';
 import { connected } from '../../support/router-parts.ts';
-import { type Cleanups, startClient, workerRequest } from '../../support/router-dispatch.ts';
+import { type Cleanups, startClient, valueOf, workerRequest } from '../../support/router-dispatch.ts';
 
 const cleanups: Cleanups = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
-
-async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<number> {
-  const outcome = await sending;
-  if (outcome.kind !== 'answer' || !outcome.frame.result.ok) throw new Error(`no answer: ${outcome.kind}`);
-  const [tensor] = readSection(outcome.frame.result.section);
-  return new Float64Array(new Uint8Array(tensor?.data ?? []).buffer)[0] as number;
-}
 
 describe('what a WorkerClient holds', () => {
   it('takes a request back that has not left yet', async () => {

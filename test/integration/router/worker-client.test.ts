@@ -5,26 +5,17 @@ import { afterEach, describe, it } from 'node:test';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { until } from '../../support/until.ts';
 import { Caller } from '../../../src/router/caller.ts';
-import type { WorkerClient } from '../../../src/router/worker-client.ts';
 import type { WorkerRequest } from '../../../src/router/worker-request.ts';
 import type { RequestFrame } from '../../../src/wire/frames.ts';
-import { readSection } from '../../../src/wire/tensor-section.ts';
 import { type FakeAnswer, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
 import { connected, createRouterParts } from '../../support/router-parts.ts';
-import { type Cleanups, startClient, workerRequest } from '../../support/router-dispatch.ts';
+import { type Cleanups, startClient, valueOf, workerRequest } from '../../support/router-dispatch.ts';
 
 const cleanups: Cleanups = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
-
-async function valueOf(sending: ReturnType<WorkerClient['send']>): Promise<number> {
-  const outcome = await sending;
-  if (outcome.kind !== 'answer' || !outcome.frame.result.ok) throw new Error(`no answer: ${outcome.kind}`);
-  const [tensor] = readSection(outcome.frame.result.section);
-  return new Float64Array(new Uint8Array(tensor?.data ?? []).buffer)[0] as number;
-}
 
 describe('WorkerClient', () => {
   it('matches answers in any order to their requests', async () => {
