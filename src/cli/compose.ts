@@ -124,6 +124,7 @@ function workerTemplate(settings: CompositionSettings, token: string): WorkerTem
   const ttl = idleTtlMs === undefined ? {} : { idleTtlMs };
   const artifacts = {
     artifactsDir: data.artifactsDir,
+    plansFile: data.plansFile,
     ...(cache === undefined ? {} : { cacheDir: cache, cacheBytes }),
   };
   const { journalDir } = data;

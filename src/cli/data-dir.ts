@@ -6,6 +6,7 @@ import { CliError, EXIT } from './exit.ts';
 export interface DataDir {
   readonly registryFile: string;
   readonly artifactsDir: string;
+  readonly plansFile: string;
   /** What the workers were at, for after a crash. */
   readonly journalDir: string;
   release(): void;
@@ -25,6 +26,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return {
     registryFile: path.join(dir, 'registry.db'),
     artifactsDir: path.join(dir, 'artifacts'),
+    plansFile: path.join(dir, 'plans.db'),
     journalDir: dir,
     release: () => lock.close(),
   };

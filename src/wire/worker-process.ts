@@ -14,6 +14,8 @@ export interface WorkerProcessConfig {
   readonly budgetBytes: number;
   /** The directory of the artifact store. */
   readonly artifactsDir: string;
+  /** The file of the plan store. */
+  readonly plansFile: string;
   /** Where artifacts are kept when the store is on another disk; absent: they are read from the store itself. */
   readonly cacheDir?: string;
   readonly cacheBytes?: number;

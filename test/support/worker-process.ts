@@ -47,6 +47,7 @@ export function workerConfig(
     lanes: 1,
     budgetBytes: 512 * 1024 * 1024,
     artifactsDir,
+    plansFile: `${artifactsDir}.plans.db`,
     journalFile: `${artifactsDir}.journal`,
     suspects: [],
     limits: DEFAULT_LIMITS,

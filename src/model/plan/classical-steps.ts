@@ -1,0 +1,12 @@
+/** Steps of the ai.onnx.ml operators but for trees. */
+export type ClassicalStep = LinearStep;
+
+/** output[t] = sum over j of input[j] * weights[t * k + j], + intercepts[t] (f32, summed in double). */
+export interface LinearStep {
+  readonly op: 'linear';
+  readonly input: number;
+  readonly output: number;
+  /** f32 sections: [targets, k] and [targets]. */
+  readonly weights: number;
+  readonly intercepts: number;
+}

@@ -1,0 +1,99 @@
+import type { PreparedArtifact } from '../onnx/prepare.ts';
+import type { ModelProto, NodeProto } from '../onnx/onnx_pb.ts';
+import { readModel } from '../onnx/read.ts';
+import { type EncodedPlan, encodePlan } from './blob.ts';
+import { PlanBuilder, type Probe } from './builder.ts';
+import { constantOf } from './constants.ts';
+import { planNode } from './node.ts';
+import { NotCompiled } from './not-compiled.ts';
+import { OPERATORS } from './operators/table.ts';
+import { PLAN_FORMAT, type PlanPort, type PlanStructure } from './structure.ts';
+import { planType, type Value } from './values.ts';
+
+/** A larger one gains little, and the store keeps plans in one file. */
+const MAX_PLAN_BYTES = 16 * 1024 * 1024;
+/** More elementary operations a row than this, and native code is faster, hop included. */
+const MAX_WORK = 1_000_000;
+
+export type Compiled =
+  | { readonly plan: EncodedPlan; readonly structure: PlanStructure; readonly probes: readonly Probe[] }
+  | { readonly reason: string };
+
+/** A prepared artifact as a plan, or why it stays with ONNX Runtime. The same bytes give the same plan. Pure. */
+export function compilePlan(prepared: PreparedArtifact): Compiled {
+  try {
+    const compiled = compile(prepared);
+    const { byteLength } = compiled.plan.bytes;
+    return byteLength <= MAX_PLAN_BYTES ? compiled : { reason: `its plan would take ${byteLength} bytes` };
+  } catch (error) {
+    if (error instanceof NotCompiled) return { reason: `it ${error.message}` };
+    throw error;
+  }
+}
+
+function compile({ bytes, signature }: PreparedArtifact): Exclude<Compiled, { reason: string }> {
+  const { model, graph } = readModel(bytes);
+  if (model.functions.length > 0) throw new NotCompiled('has functions of its own');
+  if (graph.sparseInitializer.length > 0) throw new NotCompiled('has sparse constants');
+  const builder = new PlanBuilder();
+  const fixedRows = fixedRowsOf(signature.inputs.map(({ shape }) => shape));
+  const values = new Map<string, Value>();
+  for (const tensor of graph.initializer) values.set(tensor.name, constantOf(tensor));
+  const inputs = signature.inputs.map(({ name, datatype, shape }, input): PlanPort => {
+    const dims = shape.slice(1);
+    if (shape.length === 0 || dims.includes(-1))
+      throw new NotCompiled(`has an input of free width (${name})`);
+    const columns = dims.reduce((product, dim) => product * dim, 1);
+    const origins = Array.from({ length: columns }, (_, column) => ({ input, column }));
+    const value = builder.row(planType(datatype, `input ${name}`), dims, origins);
+    values.set(name, value);
+    return { name, datatype, dims, register: value.register };
+  });
+  if (inputs.length === 0) throw new NotCompiled('has no inputs');
+  // ONNX demands their order; a file that breaks it is caught where a name isn't known.
+  for (const node of graph.node) compileNode(node, model, values, builder, fixedRows);
+  const outputs = graph.output.map(({ name }): PlanPort => {
+    const value = values.get(name);
+    if (value?.kind !== 'row') throw new NotCompiled(`answers a constant (${name})`);
+    return { name, datatype: value.type, dims: value.dims, register: value.register };
+  });
+  if (builder.work > MAX_WORK) throw new NotCompiled(`takes ${Math.ceil(builder.work)} operations a row`);
+  const { registers, steps, sections, probes, work } = builder;
+  const structure: PlanStructure = { format: PLAN_FORMAT, inputs, registers, steps, outputs };
+  return { plan: encodePlan(structure, sections, work), structure, probes };
+}
+
+/** Undefined: any number. Different ones can't be told apart from other dimensions. */
+function fixedRowsOf(shapes: readonly (readonly number[])[]): number | undefined {
+  const rows = new Set(shapes.map((shape) => shape[0] ?? 0));
+  if (rows.size !== 1) throw new NotCompiled('has inputs of different numbers of rows');
+  const [fixed] = rows;
+  return fixed === -1 ? undefined : fixed;
+}
+
+function compileNode(
+  node: NodeProto,
+  model: ModelProto,
+  values: Map<string, Value>,
+  builder: PlanBuilder,
+  fixedRows: number | undefined,
+): void {
+  const domain = node.domain === 'ai.onnx' ? '' : node.domain;
+  const compiler = OPERATORS.get(domain === '' ? node.opType : `${domain}:${node.opType}`);
+  if (compiler === undefined) throw new NotCompiled(`uses operator ${node.opType.slice(0, 80)}`);
+  const inputs = node.input.map((name) => {
+    if (name === '') return undefined;
+    const value = values.get(name);
+    if (value === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)} before it is there`);
+    return value;
+  });
+  const versions = model.opsetImport.filter((set) => (set.domain === 'ai.onnx' ? '' : set.domain) === domain);
+  const opset = Math.max(0, ...versions.map(({ version }) => Number(version)));
+  const outputs = compiler(planNode(node, { opset, inputs, fixedRows, builder }));
+  for (const [index, name] of node.output.entries()) {
+    if (name === '') continue;
+    const value = outputs[index];
+    if (value === undefined) throw new NotCompiled(`uses output ${index} of ${node.opType}`);
+    values.set(name, value);
+  }
+}
