@@ -1,5 +1,5 @@
-import type { LinearStep } from '../../model/plan/classical-steps.ts';
-import type { Kernel, Layout } from './kernel.ts';
+import type { LinearStep } from '../../../model/plan/classical-steps.ts';
+import type { Kernel, Layout } from '../kernel.ts';
 
 export function linearKernel(step: LinearStep, layout: Layout): Kernel {
   const columns = layout.width(step.input);

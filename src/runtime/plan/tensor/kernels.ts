@@ -1,0 +1,3 @@
+import type { KernelMaker } from '../kernel-maker.ts';
+
+export const TENSOR_KERNELS: readonly (readonly [string, KernelMaker])[] = [];

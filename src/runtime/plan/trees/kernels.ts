@@ -1,0 +1,3 @@
+import type { KernelMaker } from '../kernel-maker.ts';
+
+export const TREE_KERNELS: readonly (readonly [string, KernelMaker])[] = [];
