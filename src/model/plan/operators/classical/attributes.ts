@@ -1,0 +1,62 @@
+import type { Labels, PostTransform } from '../../classical-steps.ts';
+import type { PlanNode } from '../../node.ts';
+import { NotCompiled } from '../../not-compiled.ts';
+import type { RowValue } from '../../values.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const TRANSFORMS: ReadonlySet<string> = new Set(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT']);
+
+export function textAttribute(node: PlanNode, name: string, otherwise: string): string {
+  const found = node.attribute(name);
+  return found === undefined ? otherwise : text(found.s, node);
+}
+
+export function textsAttribute(node: PlanNode, name: string): string[] {
+  return (node.attribute(name)?.strings ?? []).map((bytes) => text(bytes, node));
+}
+
+/** Only integers that a double holds. */
+export function intAttribute(node: PlanNode, name: string, otherwise: number): number {
+  const found = node.attribute(name);
+  return found === undefined ? otherwise : safe(found.i, node);
+}
+
+export function intsAttribute(node: PlanNode, name: string): number[] {
+  return (node.attribute(name)?.ints ?? []).map((value) => safe(value, node));
+}
+
+export function floatsAttribute(node: PlanNode, name: string): Float32Array {
+  return Float32Array.from(node.attribute(name)?.floats ?? []);
+}
+
+export function postTransformOf(node: PlanNode): PostTransform {
+  const name = textAttribute(node, 'post_transform', 'NONE');
+  if (!TRANSFORMS.has(name))
+    throw new NotCompiled(`has a post_transform ${name.slice(0, 40)} (${node.name})`);
+  return name as PostTransform;
+}
+
+/** Class labels of a node; texts when it has any. */
+export function labelsOf(node: PlanNode, ints: string, strings: string): Labels {
+  const texts = textsAttribute(node, strings);
+  return texts.length > 0 ? texts : intsAttribute(node, ints);
+}
+
+/** A register for one label a row. */
+export function labelRow({ builder }: PlanNode, labels: Labels): RowValue {
+  return builder.row(typeof labels[0] === 'string' ? 'BYTES' : 'INT64', []);
+}
+
+function text(bytes: Uint8Array, node: PlanNode): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new NotCompiled(`holds a text that is not UTF-8 (${node.name})`);
+  }
+}
+
+function safe(value: bigint, node: PlanNode): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new NotCompiled(`holds an integer beyond 2^53 (${node.name})`);
+}
