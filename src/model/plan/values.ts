@@ -47,7 +47,17 @@ export interface ConstValue {
   readonly data: Float64Array | readonly string[];
 }
 
-export type Value = RowValue | ConstValue;
+/**
+ * One element a row, but its shape is [1, rows]: what ArrayFeatureExtractor makes of an index a row. Identity and Cast
+ * keep it so; Reshape to [-1] or [-1, 1] makes it a row value of the same register.
+ */
+export interface AcrossValue {
+  readonly kind: 'across';
+  readonly type: PlanType;
+  readonly register: number;
+}
+
+export type Value = RowValue | ConstValue | AcrossValue;
 
 export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
@@ -55,7 +65,7 @@ export function sizeOf(dims: readonly number[]): number {
 
 export function rowValue(value: Value, what: string): RowValue {
   if (value.kind === 'row') return value;
-  throw new NotCompiled(`computes ${what} of a constant`);
+  throw new NotCompiled(`computes ${what} of ${value.kind === 'const' ? 'a constant' : 'rows laid across'}`);
 }
 
 export function numbersOf(value: Value, what: string): Float64Array {
