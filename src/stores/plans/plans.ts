@@ -20,7 +20,10 @@ export interface PlanReader {
 
 /** Plans by digest, many in one file. All methods throw STORE_UNAVAILABLE when the store is full or can't be reached. */
 export interface PlanStore {
-  /** Durable (survives kill -9 and power loss) when it returns; puts that come together share a commit. */
+  /**
+   * Durable (survives kill -9 and power loss) when it returns; puts that come together share a commit. What is there
+   * with other content is mended.
+   */
   put(plan: StoredPlan): Promise<void>;
   /** Whether plan and structure are there with their right content. Counts as a use. */
   holds(digest: Digest): Promise<boolean>;
@@ -34,6 +37,6 @@ export interface PlanStore {
 export interface ListedPlan {
   readonly digest: Digest;
   readonly bytes: number;
-  /** When it was last put or held; milliseconds since 1970. */
+  /** When it was last put or held, within ten minutes; milliseconds since 1970. */
   readonly usedMs: number;
 }

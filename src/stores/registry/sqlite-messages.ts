@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../core/errors.ts';
 import type { Digest } from '../../core/ids.ts';
 import type { Limits } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
@@ -53,10 +52,11 @@ export interface Call<K extends keyof Operations = keyof Operations> {
   readonly args: Parameters<Operations[K]>;
 }
 
-/** Errors travel as data, since a class and its fields don't survive the thread. */
-export type Answer =
-  | { readonly ok: true; readonly value: unknown; readonly revision: number }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+/** The thread's answer, with the revision after the call. */
+export interface Reply {
+  readonly value: unknown;
+  readonly revision: number;
+}
 
 export interface ThreadData {
   readonly path: string;

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { quote } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
 import type { Refusal } from './registry.ts';
+import { Statements } from '../sqlite/statements.ts';
 import type { RegistryLimits } from './sqlite-messages.ts';
 
-/** The database with its prepared statements and the counter; what reads and writes share. */
-export class Tables {
-  readonly db: DatabaseSync;
+/** The registry's database and its counter; what reads and writes share. */
+export class Tables extends Statements {
   readonly limits: RegistryLimits;
-  readonly #statements = new Map<string, StatementSync>();
   #revision: number;
 
   constructor(db: DatabaseSync, limits: RegistryLimits) {
-    this.db = db;
+    super(db);
     this.limits = limits;
     this.#revision = this.#lastRevision();
   }
@@ -23,29 +22,18 @@ export class Tables {
     return this.#revision;
   }
 
-  /** Prepared once a text; the texts are constants of this folder. */
-  sql(text: string): StatementSync {
-    let statement = this.#statements.get(text);
-    if (statement === undefined) {
-      statement = this.db.prepare(text);
-      this.#statements.set(text, statement);
-    }
-    return statement;
-  }
-
   /** All or nothing; the revision goes back with everything else. */
   change<T>(change: () => T): T {
     const before = this.#revision;
-    this.sql('BEGIN IMMEDIATE').run();
     try {
-      const result = change();
-      this.sql('DELETE FROM changes WHERE revision <= ?').run(this.#revision - this.limits.changeLogEntries);
-      this.sql('COMMIT').run();
-      return result;
+      return this.transaction(() => {
+        const result = change();
+        const oldest = this.#revision - this.limits.changeLogEntries;
+        this.sql('DELETE FROM changes WHERE revision <= ?').run(oldest);
+        return result;
+      });
     } catch (error) {
       this.#revision = before;
-      // SQLite has rolled back by itself after some failures (a full disk), and not after others.
-      if (this.db.isTransaction) this.sql('ROLLBACK').run();
       throw error;
     }
   }

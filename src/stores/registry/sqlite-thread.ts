@@ -1,14 +1,13 @@
 import { workerData } from 'piscina';
 import type { DatabaseSync } from 'node:sqlite';
-import { ShoalError } from '../../core/errors.ts';
+import { answerOf, type ThreadAnswer } from '../sqlite/thread.ts';
 import { openRegistryFile } from './sqlite-file.ts';
-import type { Answer, Call, Operations, ThreadData } from './sqlite-messages.ts';
+import type { Call, Operations, Reply, ThreadData } from './sqlite-messages.ts';
 import { Reads } from './sqlite-reads.ts';
 import { Strikes } from './sqlite-strikes.ts';
 import { Tables } from './sqlite-tables.ts';
 import { Writes } from './sqlite-writes.ts';
 
-/** The thread that owns the database: a commit waits for the disk here, and not where requests are served. */
 interface Opened {
   readonly operations: Operations;
   readonly tables: Tables;
@@ -16,16 +15,13 @@ interface Opened {
 
 let opened: Opened | undefined;
 
-export default function run(call: Call): Answer {
-  try {
+export default function run(call: Call): ThreadAnswer {
+  return answerOf('registry', (): Reply => {
     opened ??= openTables(workerData as ThreadData);
     const operation = opened.operations[call.operation] as (...args: unknown[]) => unknown;
     const value = operation(...call.args);
-    return { ok: true, value, revision: opened.tables.revision };
-  } catch (error) {
-    if (error instanceof ShoalError) return { ok: false, code: error.code, message: error.message };
-    return failed(error);
-  }
+    return { value, revision: opened.tables.revision };
+  });
 }
 
 function openTables({ path, limits }: ThreadData): Opened {
@@ -87,35 +83,4 @@ function operationsOn(db: DatabaseSync, tables: Tables): Operations {
 function there<T>(record: T | undefined): T {
   if (record === undefined) throw new Error('a record that was just written is gone');
   return record;
-}
-
-/** SQLite's primary result codes that say something about the store and not about our SQL. */
-const REASONS: Readonly<Record<number, string>> = {
-  5: 'another process holds it',
-  6: 'another process holds it',
-  7: 'out of memory',
-  8: 'the file is read-only',
-  10: 'the device or file system refuses (input/output error)',
-  11: 'the file is damaged',
-  13: 'no space left on the device',
-  14: 'the file can not be opened',
-  23: 'permission denied',
-  26: 'the file is not a database',
-};
-
-function failed(error: unknown): Answer {
-  const text = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
-  const reason = code === undefined ? undefined : REASONS[code & 0xff];
-  if (reason !== undefined) {
-    return { ok: false, code: 'STORE_UNAVAILABLE', message: `registry: ${reason} (${text})` };
-  }
-  if (error instanceof Error && 'syscall' in error && 'code' in error) {
-    return {
-      ok: false,
-      code: 'STORE_UNAVAILABLE',
-      message: `registry: file system failure (${String(error.code)})`,
-    };
-  }
-  return { ok: false, code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? text) : text };
 }

@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, once } from 'node:events';
-import { Piscina } from 'piscina';
 import { ShoalError } from '../../core/errors.ts';
 import { Gather } from '../../core/gather.ts';
 import type { Digest } from '../../core/ids.ts';
@@ -18,12 +17,13 @@ import type {
   VersionId,
 } from './registry.ts';
 import { COMMIT_CHANNEL, RevisionGapError } from './registry.ts';
+import { SqliteThread } from '../sqlite/thread.ts';
 import { SharedSpecs } from './shared-specs.ts';
 import type {
-  Answer,
   ModelName,
   Operations,
   RegistryLimits,
+  Reply,
   RowEntry,
   ThreadData,
 } from './sqlite-messages.ts';
@@ -48,26 +48,24 @@ export async function openSqliteRegistry(
     path,
     limits: { versionsPerModel, changeLogEntries, registryQueueCalls, strikes, strikeMs },
   };
-  const pool = new Piscina<unknown, Answer>({
-    filename: new URL('./sqlite-thread.ts', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-    maxQueue: registryQueueCalls,
+  const thread = new SqliteThread({
+    store: 'registry',
+    program: new URL('./sqlite-thread.ts', import.meta.url),
     workerData,
+    queueCalls: registryQueueCalls,
   });
-  const registry = new SqliteRegistry(pool, registryQueueCalls, now);
+  const registry = new SqliteRegistry(thread, registryQueueCalls, now);
   try {
     await registry.revision();
     return registry;
   } catch (error) {
-    await pool.destroy();
+    await thread.end();
     throw error;
   }
 }
 
 class SqliteRegistry implements Registry {
-  readonly #pool: Piscina<unknown, Answer>;
-  readonly #queueCalls: number;
+  readonly #thread: SqliteThread;
   readonly #now: () => number;
   readonly #specs = new SharedSpecs((ids) => this.#call('specs', ids));
   readonly #commits: Gather<Registration, RegisterOutcome>;
@@ -75,12 +73,9 @@ class SqliteRegistry implements Registry {
   #revision = 0;
   #closed = false;
 
-  constructor(pool: Piscina<unknown, Answer>, queueCalls: number, now: () => number) {
-    this.#pool = pool;
-    this.#queueCalls = queueCalls;
+  constructor(thread: SqliteThread, queueCalls: number, now: () => number) {
+    this.#thread = thread;
     this.#now = now;
-    // A thread that dies rejects the calls it had; the pool makes a new one, which opens the file again.
-    pool.on('error', () => undefined);
     const groups = {
       maxItems: GROUP_REGISTRATIONS,
       maxWaiting: queueCalls,
@@ -226,7 +221,7 @@ class SqliteRegistry implements Registry {
     try {
       await this.#send('close', []);
     } finally {
-      await this.#pool.destroy();
+      await this.#thread.end();
     }
   }
 
@@ -250,25 +245,12 @@ class SqliteRegistry implements Registry {
     operation: K,
     args: Parameters<Operations[K]>,
   ): Promise<ReturnType<Operations[K]>> {
-    if (this.#pool.queueSize >= this.#queueCalls) {
-      throw new ShoalError('STORE_UNAVAILABLE', `registry: ${this.#queueCalls} calls are waiting already`);
-    }
-    let answer: Answer;
-    try {
-      answer = await this.#pool.run({ operation, args });
-    } catch (error) {
-      throw new ShoalError('STORE_UNAVAILABLE', 'registry: its thread has failed', { cause: error });
-    }
-    if (!answer.ok) {
-      // INTERNAL is a bug, not a state of the store: it must not pass for an answer to the caller.
-      if (answer.code === 'INTERNAL') throw new Error(`registry: ${answer.message}`);
-      throw new ShoalError(answer.code, answer.message);
-    }
-    if (answer.revision > this.#revision) {
-      this.#revision = answer.revision;
+    const { value, revision } = (await this.#thread.call(operation, args)) as Reply;
+    if (revision > this.#revision) {
+      this.#revision = revision;
       this.#changed.emit('change');
     }
-    return answer.value as ReturnType<Operations[K]>;
+    return value as ReturnType<Operations[K]>;
   }
 }
 
