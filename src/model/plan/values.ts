@@ -29,6 +29,14 @@ export interface Origin {
   readonly column: number;
 }
 
+/** What is known of integers. */
+export interface Integers {
+  /** Where all of them lie. */
+  readonly range?: readonly [least: number, most: number];
+  /** They come from an INT64 input: those beyond 2^53 have been rounded. */
+  readonly rounded?: true;
+}
+
 /** A value with one row a row of the inputs: its shape is [rows, ...dims]. */
 export interface RowValue {
   readonly kind: 'row';
@@ -37,9 +45,19 @@ export interface RowValue {
   readonly register: number;
   /** One an element of a row; absent: all were computed. */
   readonly origins?: readonly (Origin | undefined)[];
+  /**
+   * One element a row, but its shape is [1, rows]: what ArrayFeatureExtractor makes of an index a row. Only Reshape
+   * to [-1] turns it back into rows; operators that go on with a row's elements may, others must not take it.
+   */
+  readonly across?: true;
+  /** Goes with copies of elements. */
+  readonly integers?: Integers;
 }
 
-/** A value that is the same whatever the inputs. FP32 numbers are exact floats; INT64 only safe integers. */
+/**
+ * A value that is the same whatever the inputs. FP32 numbers are exact floats. Shapes may hold NaN, which stands for the
+ * number of rows, and integers beyond 2^53; numbersOf gives neither away.
+ */
 export interface ConstValue {
   readonly kind: 'const';
   readonly type: PlanType;
@@ -47,28 +65,22 @@ export interface ConstValue {
   readonly data: Float64Array | readonly string[];
 }
 
-/**
- * One element a row, but its shape is [1, rows]: what ArrayFeatureExtractor makes of an index a row. Identity and Cast
- * keep it so; Reshape to [-1] or [-1, 1] makes it a row value of the same register.
- */
-export interface AcrossValue {
-  readonly kind: 'across';
-  readonly type: PlanType;
-  readonly register: number;
-}
-
-export type Value = RowValue | ConstValue | AcrossValue;
+export type Value = RowValue | ConstValue;
 
 export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
 export function rowValue(value: Value, what: string): RowValue {
-  if (value.kind === 'row') return value;
-  throw new NotCompiled(`computes ${what} of ${value.kind === 'const' ? 'a constant' : 'rows laid across'}`);
+  if (value.kind !== 'row') throw new NotCompiled(`computes ${what} of a constant`);
+  if (value.across === true) throw new NotCompiled(`computes ${what} of rows laid across`);
+  return value;
 }
 
 export function numbersOf(value: Value, what: string): Float64Array {
-  if (value.kind === 'const' && value.data instanceof Float64Array) return value.data;
-  throw new NotCompiled(`takes ${what} that is not a constant of numbers`);
+  if (value.kind !== 'const' || !(value.data instanceof Float64Array))
+    throw new NotCompiled(`takes ${what} that is not a constant of numbers`);
+  if (value.type === 'INT64' && !value.data.every((number) => Number.isSafeInteger(number)))
+    throw new NotCompiled(`takes ${what} of integers beyond 2^53, or of the number of rows`);
+  return value.data;
 }

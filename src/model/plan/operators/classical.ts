@@ -1,30 +1,24 @@
-import { inputOf, type OperatorCompiler } from '../node.ts';
-import { NotCompiled } from '../not-compiled.ts';
-import { rowValue, sizeOf } from '../values.ts';
-
-const linearRegressor: OperatorCompiler = (node) => {
-  const { builder } = node;
-  const input = rowValue(inputOf(node, 0), 'a regression');
-  const weights = Float32Array.from(node.attribute('coefficients')?.floats ?? []);
-  const targets = Number(node.attribute('targets')?.i ?? 1n);
-  if (input.type !== 'FP32' || weights.length !== targets * sizeOf(input.dims))
-    throw new NotCompiled(`has coefficients that do not fit the input of ${node.name}`);
-  const intercepts = new Float32Array(targets);
-  intercepts.set(node.attribute('intercepts')?.floats ?? []);
-  const output = builder.row('FP32', [targets]);
-  builder.step(
-    {
-      op: 'linear',
-      input: input.register,
-      output: output.register,
-      weights: builder.section(weights),
-      intercepts: builder.section(intercepts),
-    },
-    weights.length,
-  );
-  return [output];
-};
+import type { OperatorCompiler } from '../node.ts';
+import { arrayFeatureExtractor, featureVectorizer } from './classical/columns.ts';
+import { linearClassifier, linearRegressor } from './classical/linear.ts';
+import { categoryMapper, labelEncoder } from './classical/lookup.ts';
+import { oneHotEncoder } from './classical/one-hot.ts';
+import { normalizer, scaler } from './classical/scaling.ts';
+import { svmClassifier, svmRegressor } from './classical/svm.ts';
+import { binarizer, imputer } from './classical/values.ts';
 
 export const CLASSICAL_OPERATORS: readonly (readonly [string, OperatorCompiler])[] = [
+  ['ai.onnx.ml:ArrayFeatureExtractor', arrayFeatureExtractor],
+  ['ai.onnx.ml:Binarizer', binarizer],
+  ['ai.onnx.ml:CategoryMapper', categoryMapper],
+  ['ai.onnx.ml:FeatureVectorizer', featureVectorizer],
+  ['ai.onnx.ml:Imputer', imputer],
+  ['ai.onnx.ml:LabelEncoder', labelEncoder],
+  ['ai.onnx.ml:LinearClassifier', linearClassifier],
   ['ai.onnx.ml:LinearRegressor', linearRegressor],
+  ['ai.onnx.ml:Normalizer', normalizer],
+  ['ai.onnx.ml:OneHotEncoder', oneHotEncoder],
+  ['ai.onnx.ml:SVMClassifier', svmClassifier],
+  ['ai.onnx.ml:SVMRegressor', svmRegressor],
+  ['ai.onnx.ml:Scaler', scaler],
 ];
