@@ -1,4 +1,5 @@
 import { type Scored, ScoreHeap } from './score-heap.ts';
+import { UseClock } from './use-clock.ts';
 
 /** A resident model as the choice of what to evict sees it. */
 export interface EvictionCandidate {
@@ -11,15 +12,8 @@ export interface EvictionCandidate {
 /** What any cold request costs beside the load, which makes a small model worth more than its load time alone. */
 export const MISS_US = 2_000;
 
-/** A use counts half after so many uses of any model for each resident one, and not before the floor. */
-const HALF_LIFE_USES = 3;
-const HALF_LIFE_FLOOR_USES = 256;
-
 /** Of models that aren't resident, as many are remembered as are resident, or the floor. */
 export const REMEMBERED_FLOOR = 64;
-
-/** A power of two, so that scaling by it changes no order. */
-const SCALE = 2 ** 400;
 
 interface Fame<M> extends Scored {
   readonly key: string;
@@ -37,18 +31,21 @@ interface Fame<M> extends Scored {
  * by bytes (P. Cao and S. Irani, "Cost-aware WWW proxy caching algorithms", USITS 1997). sim/residency compares it
  * with others.
  *
- * Instead of all old uses fading, new ones count more and more ("forward decay"), so a score changes only by a use
- * and only upwards. Time is counted in uses: there is no clock in here. `use` is on the hot path of every request:
- * one look-up and two multiplications.
+ * A score changes only by a use and only upwards (use-clock.ts). `use` is on the hot path of every request: one
+ * look-up and two multiplications.
  */
 export class EvictionOrder<M extends EvictionCandidate> {
   readonly #resident = new Map<string, Fame<M>>();
   /** Fame of others, longest here first: a model that comes back is no stranger. */
   readonly #gone = new Map<string, Fame<M>>();
   readonly #heap = new ScoreHeap<Fame<M>>(({ weight, density }) => weight * density);
-  /** What a use counts now, and by how much more the next one does. */
-  #increment = 1;
-  #growth = growthOf(0);
+  readonly #clock: UseClock;
+
+  /** `clock`: shared with what else is evicted by the same measure. */
+  constructor(clock = new UseClock()) {
+    this.#clock = clock;
+    clock.onScale((by) => this.#scaleDown(by));
+  }
 
   /** Models that it knows of, resident or not. */
   get remembered(): number {
@@ -59,9 +56,8 @@ export class EvictionOrder<M extends EvictionCandidate> {
   use(key: string): void {
     const fame = this.#resident.get(key) ?? this.#gone.get(key);
     if (fame === undefined) this.#remember(this.#stranger(key));
-    else fame.weight += this.#increment;
-    this.#increment *= this.#growth;
-    if (this.#increment > SCALE) this.#scaleDown();
+    else fame.weight += this.#clock.increment;
+    this.#clock.tick();
   }
 
   /** It has become resident; it wasn't before. */
@@ -74,7 +70,7 @@ export class EvictionOrder<M extends EvictionCandidate> {
     this.#gone.delete(key);
     this.#resident.set(key, fame);
     this.#heap.push(fame);
-    this.#growth = growthOf(this.#resident.size);
+    this.#clock.count(1);
   }
 
   /** It is no longer resident. */
@@ -85,7 +81,13 @@ export class EvictionOrder<M extends EvictionCandidate> {
     this.#resident.delete(model.key);
     fame.model = undefined;
     this.#remember(fame);
-    this.#growth = growthOf(this.#resident.size);
+    this.#clock.count(-1);
+  }
+
+  /** Microseconds saved a byte, uses weighed as the clock has it: what is worth less goes first. For one that is resident. */
+  scoreOf(model: M): number {
+    const { weight, density } = this.#resident.get(model.key) as Fame<M>;
+    return weight * density;
   }
 
   /** All of them, those least worth keeping first, found as they are asked for. Nothing may change meanwhile. */
@@ -96,7 +98,7 @@ export class EvictionOrder<M extends EvictionCandidate> {
   #stranger(key: string): Fame<M> {
     return {
       key,
-      weight: this.#increment,
+      weight: this.#clock.increment,
       density: Number.POSITIVE_INFINITY,
       model: undefined,
       score: 0,
@@ -113,17 +115,11 @@ export class EvictionOrder<M extends EvictionCandidate> {
     }
   }
 
-  /** Before the numbers overflow: once in 400 half-lives, so that it costs next to nothing a use. */
-  #scaleDown(): void {
-    this.#increment /= SCALE;
-    for (const fame of this.#gone.values()) fame.weight /= SCALE;
+  #scaleDown(by: number): void {
+    for (const fame of this.#gone.values()) fame.weight /= by;
     for (const fame of this.#resident.values()) {
-      fame.weight /= SCALE;
-      fame.score /= SCALE;
+      fame.weight /= by;
+      fame.score /= by;
     }
   }
-}
-
-function growthOf(residentModels: number): number {
-  return 2 ** (1 / Math.max(HALF_LIFE_FLOOR_USES, HALF_LIFE_USES * residentModels));
 }
