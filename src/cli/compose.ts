@@ -10,6 +10,7 @@ import { createManager } from '../manager/manager.ts';
 import { createRouter } from '../router/router.ts';
 import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
 import { createMemoryMembers } from '../stores/members/memory.ts';
+import { openSqlitePlans } from '../stores/plans/sqlite-plans.ts';
 import { openSqliteRegistry } from '../stores/registry/sqlite.ts';
 import { scrapeFleet } from '../telemetry/fleet-metrics.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -55,9 +56,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   await using stack = new AsyncDisposableStack();
   const metrics = new MetricsRegistry();
   collectDefaultMetrics({ register: metrics });
-  const registry = await openSqliteRegistry(settings.data.registryFile, limits);
-  stack.defer(() => registry.close());
-  const artifacts = await openDirectoryArtifacts(settings.data.artifactsDir);
+  const { registry, artifacts, plans } = await openStores(settings, stack);
   const members = createMemoryMembers();
   // Workers listen on TCP where any local process can reach them; only who knows this token is served.
   const token = randomBytes(32).toString('base64url');
@@ -80,6 +79,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   const manager = createManager({
     registry,
     artifacts,
+    plans,
     warm: router.warm,
     ...(settings.prefetch ? { prefetch: router.prefetch } : {}),
     published: (revision) => router.reached(revision),
@@ -116,6 +116,16 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
       return running.disposeAsync();
     },
   };
+}
+
+/** All there before any worker looks for them. */
+async function openStores({ data, limits }: CompositionSettings, stack: AsyncDisposableStack) {
+  const registry = await openSqliteRegistry(data.registryFile, limits);
+  stack.defer(() => registry.close());
+  const artifacts = await openDirectoryArtifacts(data.artifactsDir);
+  const plans = await openSqlitePlans(data.plansFile, limits.registryQueueCalls);
+  stack.defer(() => plans.close());
+  return { registry, artifacts, plans };
 }
 
 function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {

@@ -16,7 +16,7 @@ export const DEFAULT_LIMITS = {
   versionsPerModel: 100,
   /** Changes the registry remembers; a router that is further behind loads a snapshot. */
   changeLogEntries: 100_000,
-  /** Calls waiting for the registry's thread. */
+  /** Calls waiting for the registry's thread; so many for that of the plans, too. */
   registryQueueCalls: 10_000,
   /**
    * Waiting at one worker, counted both in the router that sends and in the worker that holds. A tenant may have as

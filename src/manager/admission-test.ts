@@ -10,18 +10,20 @@ import { type ServingSpec, servingSpec } from '../model/serving-spec.ts';
 import type { NamedTensor } from '../model/signature.ts';
 import type { Executor } from '../runtime/executor.ts';
 import { loadOnnxSession } from '../runtime/onnx-session.ts';
+import { planResidentBytes } from '../model/plan/resident.ts';
 import type { NativeHeap } from '../runtime/native-heap.ts';
 import { loadMeasured } from '../runtime/resident-memory.ts';
-import type { AdmissionFindings } from '../wire/admission.ts';
+import type { AdmissionFindings, PlanFault } from '../wire/admission.ts';
 import { sectionBytes } from '../wire/tensor-section.ts';
 import { generatedInputs } from './generated-inputs.ts';
+import { type AcceptedPlan, planOf, tryPlan } from './plan-trial.ts';
 
 /** Below this the weights make no difference to the estimate that is worth reading the artifact twice. */
 const SMALL_ARTIFACT_BYTES = 64 * 1024;
 
 /**
  * All that a version must pass before it is registered: the artifact is read and prepared, fits its config,
- * loads, and runs. The file may crash, hang or bloat whoever calls this: only an admission process does.
+ * loads, and runs; as a plan where that answers the same (model/plan). The file may crash, hang or bloat whoever calls this: only an admission process does.
  * `heap`: this process's, to measure what the model takes. Throws INVALID_ARTIFACT, UNSUPPORTED_ARTIFACT,
  * INVALID_CONFIG, ADMISSION_FAILED.
  */
@@ -32,30 +34,45 @@ export async function admissionTest(
 ): Promise<AdmissionFindings> {
   const prepared = prepareArtifact(artifact);
   const spec = servingSpec(prepared, config);
-  const weightBytes = weightBytesOf(prepared.bytes);
-  const { executor, loadMs, release } = await loadMeasured(
-    prepared.bytes,
-    loadOnnxSession,
-    weightBytes,
-    heap,
-  );
+  const exercise = (executor: Executor): Promise<number> =>
+    config.golden === undefined ? tryGenerated(executor, spec) : runGolden(executor, spec, config.golden);
+  const compiled = planOf(prepared);
+  let found: AcceptedPlan | PlanFault;
+  if ('reason' in compiled) found = compiled;
+  else {
+    const session = await loadOnnxSession(prepared.bytes);
+    try {
+      await exercise(session);
+      found = await tryPlan(compiled, session, spec, config, exercise);
+    } finally {
+      await session.release();
+    }
+  }
+  if ('plan' in found) {
+    const { plan, ...times } = found;
+    return { executor: plan, spec, residentBytes: planResidentBytes(plan.bytes.byteLength), ...times };
+  }
+  const measured = await measure(prepared.bytes, exercise, heap);
+  const changed = prepared.bytes === artifact ? {} : { prepared: prepared.bytes };
+  return { executor: found, ...changed, spec, ...measured };
+}
+
+/** What a session takes, in memory and time. */
+async function measure(
+  prepared: Uint8Array,
+  exercise: (executor: Executor) => Promise<number>,
+  heap: NativeHeap | undefined,
+): Promise<Pick<AdmissionFindings, 'residentBytes' | 'loadMs' | 'runMs'>> {
+  const weightBytes = weightBytesOf(prepared);
+  const { executor, loadMs, release } = await loadMeasured(prepared, loadOnnxSession, weightBytes, heap);
   let runMs: number;
   try {
-    runMs =
-      config.golden === undefined
-        ? await tryGenerated(executor, spec)
-        : await runGolden(executor, spec, config.golden);
+    runMs = await exercise(executor);
   } catch (error) {
     await executor.release();
     throw error;
   }
-  return {
-    ...(prepared.bytes === artifact ? {} : { prepared: prepared.bytes }),
-    spec,
-    residentBytes: await release(),
-    loadMs,
-    runMs,
-  };
+  return { residentBytes: await release(), loadMs, runMs };
 }
 
 async function runGolden(

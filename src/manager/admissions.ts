@@ -1,16 +1,27 @@
 import { type ErrorCode, ShoalError } from '../core/errors.ts';
+import type { Digest } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
+import type { Logger } from 'pino';
 import type { ModelConfig } from '../model/config.ts';
+import type { ExecutorChoice } from '../model/executor-choice.ts';
+import { prepareArtifact } from '../model/onnx/prepare.ts';
+import { readHead } from '../model/plan/blob.ts';
 import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import type { PlanStore, StoredPlan } from '../stores/plans/plans.ts';
 import type { AdmittedArtifact } from '../stores/registry/registry.ts';
+import type { AdmissionFindings } from '../wire/admission.ts';
 import type { AdmissionPool } from './admission-pool.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { digestOf } from './artifact-source.ts';
 import { configDigest } from './config-digest.ts';
+import type { ManagerMetrics } from './metrics.ts';
 
 export interface AdmissionsDeps {
   readonly pool: AdmissionPool;
   readonly artifacts: ArtifactStore;
+  readonly plans: PlanStore;
+  readonly metrics: Pick<ManagerMetrics, 'plans'>;
+  readonly logger: Logger;
   readonly limits: Pick<Limits, 'admissionsRemembered'>;
   /** What one model may take in a worker: a larger one could never be loaded. */
   readonly maxResidentBytes: number;
@@ -25,14 +36,17 @@ const VERDICTS: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 interface Known {
-  /** Resolves when the prepared artifact is stored. */
+  /** Resolves when its plan, or the prepared artifact, is stored. */
   readonly admitting: Promise<AdmittedArtifact>;
   /** Somebody has stored the artifact itself since. */
   isStored: boolean;
 }
 
+/** What workers load instead of the artifact. */
+type Loadable = { readonly plan: StoredPlan } | { readonly prepared: Uint8Array } | undefined;
+
 /**
- * Admits artifacts into the store. The verdict depends on the bytes and the config alone, so an artifact that
+ * Admits artifacts into the stores. The verdict depends on the bytes and the config alone, so an artifact that
  * was admitted a while ago, or is being admitted now, under an equal config isn't tried again: a template model
  * given to a thousand tenants is tested and stored once. Only success is remembered, and what else goes wrong
  * (the artifact can't be read, its caller goes away) is told only to the one whom it happened to.
@@ -45,7 +59,7 @@ export class Admissions {
     this.#deps = deps;
   }
 
-  /** Tested and durably stored, as registered and as prepared. */
+  /** Tested and durably stored, as registered and as workers load it. */
   async admit(source: ArtifactSource, config: ModelConfig, signal?: AbortSignal): Promise<AdmittedArtifact> {
     const key = `${source.digest} ${configDigest(config)}`;
     for (;;) {
@@ -55,7 +69,7 @@ export class Admissions {
       const admitted = await (leads ? known.admitting : sharedVerdict(known.admitting));
       // Its leader failed for reasons of its own, or the store has lost since what it prepared.
       if (admitted === undefined) continue;
-      if (!leads && isPrepared(admitted) && !(await this.#deps.artifacts.holds(admitted.preparedDigest))) {
+      if (!leads && !(await this.#holdsLoadable(admitted))) {
         this.#forget(key, known);
         continue;
       }
@@ -66,23 +80,30 @@ export class Admissions {
   }
 
   /**
-   * Sees to it that the store still has, whole, what was admitted before: what is missing or corrupt is stored
-   * again from the source, or prepared again.
+   * Sees to it that the stores still have, whole, what was admitted before: what is missing or corrupt is stored
+   * again from the source, or made again.
    */
   async restore(
     source: ArtifactSource,
     config: ModelConfig,
-    admitted: Pick<AdmittedArtifact, 'digest' | 'preparedDigest'>,
+    admitted: Digests,
     signal?: AbortSignal,
   ): Promise<void> {
     const { artifacts } = this.#deps;
     if (!(await artifacts.holds(admitted.digest))) await source.store();
-    if (!isPrepared(admitted) || (await artifacts.holds(admitted.preparedDigest))) return;
-    const { preparedDigest } = await this.admit(source, config, signal);
-    if (preparedDigest === admitted.preparedDigest) return;
+    if (await this.#holdsLoadable(admitted)) return;
+    const { preparedDigest, executor } = admitted;
+    if ((await this.admit(source, config, signal)).preparedDigest === preparedDigest) return;
+    // It was admitted before there was such a plan, so that its bytes are known to be good.
+    const prepared = executor.executor === 'onnx' ? prepareArtifact(await source.read()).bytes : undefined;
+    if (prepared !== undefined && digestOf(prepared) === preparedDigest) {
+      await artifacts.putBytes(prepared);
+      return;
+    }
+    const what = executor.executor === 'plan' ? 'plan' : 'prepared artifact';
     throw new ShoalError(
       'STORE_UNAVAILABLE',
-      `the prepared artifact ${admitted.preparedDigest} is lost, and this server prepares ${admitted.digest} in another way: register it as a new version`,
+      `the ${what} ${preparedDigest} is lost, and this server prepares ${admitted.digest} in another way: register it as a new version`,
     );
   }
 
@@ -97,9 +118,18 @@ export class Admissions {
     config: ModelConfig,
     signal: AbortSignal | undefined,
   ): Promise<AdmittedArtifact> {
-    const { admitted, prepared } = await this.#test(source, config, signal);
-    if (prepared !== undefined) await this.#deps.artifacts.putBytes(prepared);
+    const { admitted, loadable } = await this.#test(source, config, signal);
+    if (loadable === undefined) return admitted;
+    if ('plan' in loadable) await this.#deps.plans.put(loadable.plan);
+    else await this.#deps.artifacts.putBytes(loadable.prepared);
     return admitted;
+  }
+
+  /** Whether what workers load is there, beside the artifact itself. */
+  async #holdsLoadable({ digest, preparedDigest, executor }: Digests): Promise<boolean> {
+    if (preparedDigest === digest) return true;
+    const { artifacts, plans } = this.#deps;
+    return executor.executor === 'plan' ? plans.holds(preparedDigest) : artifacts.holds(preparedDigest);
   }
 
   async #test(source: ArtifactSource, config: ModelConfig, signal: AbortSignal | undefined) {
@@ -110,7 +140,8 @@ export class Admissions {
       config,
       ...(signal === undefined ? {} : { signal }),
     });
-    const { prepared, spec, residentBytes, loadMs, runMs } = findings;
+    this.#tellOfPlan(source.digest, findings);
+    const { spec, residentBytes, loadMs, runMs } = findings;
     const { maxResidentBytes } = this.#deps;
     if (residentBytes > maxResidentBytes) {
       throw new ShoalError(
@@ -119,10 +150,23 @@ export class Admissions {
           `${maxResidentBytes} (shoal up --memory)`,
       );
     }
-    const preparedDigest = prepared === undefined ? digest : digestOf(prepared);
+    const { executor, loadable } = loadableOf(findings);
+    const preparedDigest = loadable?.digest ?? digest;
     const resources = { residentBytes, loadMs, runMs };
-    const admitted: AdmittedArtifact = { digest, bytes, preparedDigest, spec, resources };
-    return { admitted, prepared };
+    const admitted: AdmittedArtifact = { digest, bytes, preparedDigest, executor, spec, resources };
+    return { admitted, loadable: loadable?.content };
+  }
+
+  #tellOfPlan(digest: Digest, { executor }: AdmissionFindings): void {
+    const { metrics, logger } = this.#deps;
+    if ('bytes' in executor) {
+      metrics.plans.labels('plan').inc();
+      return;
+    }
+    const { outcome, reason, stack } = executor;
+    metrics.plans.labels(outcome).inc();
+    if (outcome === 'unsupported') return;
+    logger.warn({ digest, outcome, reason, stack }, 'a model has a plan that is wrong: ONNX Runtime runs it');
   }
 
   #remember(key: string, admitting: Promise<AdmittedArtifact>): Known {
@@ -141,11 +185,25 @@ export class Admissions {
   }
 }
 
-function isPrepared({
-  digest,
-  preparedDigest,
-}: Pick<AdmittedArtifact, 'digest' | 'preparedDigest'>): boolean {
-  return preparedDigest !== digest;
+type Digests = Pick<AdmittedArtifact, 'digest' | 'preparedDigest' | 'executor'>;
+
+/** The process that had a strange file in hand is not asked for digests. */
+function loadableOf({ executor, prepared }: AdmissionFindings): {
+  readonly executor: ExecutorChoice;
+  /** Absent: the artifact itself. */
+  readonly loadable?: { readonly digest: Digest; readonly content: Loadable };
+} {
+  if ('bytes' in executor) {
+    const { bytes, structure } = executor;
+    const plan = { digest: digestOf(bytes), bytes, structureDigest: digestOf(structure), structure };
+    if (readHead(bytes)?.structureDigest !== plan.structureDigest)
+      throw new Error(`an admission process gave plan ${plan.digest} with a structure that is not its own`);
+    const { digest, structureDigest } = plan;
+    return { executor: { executor: 'plan', structureDigest }, loadable: { digest, content: { plan } } };
+  }
+  const choice: ExecutorChoice = { executor: 'onnx', reason: executor.reason };
+  if (prepared === undefined) return { executor: choice };
+  return { executor: choice, loadable: { digest: digestOf(prepared), content: { prepared } } };
 }
 
 /** Undefined when whoever leads failed without a verdict: it is ours to do then. */

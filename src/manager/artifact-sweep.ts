@@ -1,9 +1,11 @@
 import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import type { PlanStore } from '../stores/plans/plans.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 
 export interface SweepDeps {
   readonly registry: Pick<Registry, 'digests'>;
   readonly artifacts: Pick<ArtifactStore, 'list' | 'delete'>;
+  readonly plans: Pick<PlanStore, 'list' | 'delete'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -13,11 +15,17 @@ export interface SweepDeps {
 const UNUSED_MS = 60 * 60 * 1000;
 
 /**
- * Deletes the artifacts that no version has: of deleted versions, and of registrations that failed late. What
+ * Deletes the artifacts and plans that no version has: of deleted versions, and of registrations that failed late. What
  * is registered while it runs has just been used and is too young, as long as it takes less than half of the
  * age that it asks for; it stops there. Answers how many it deleted.
  */
-export async function sweepArtifacts({ registry, artifacts, now, signal }: SweepDeps): Promise<number> {
+export async function sweepArtifacts({
+  registry,
+  artifacts,
+  plans,
+  now,
+  signal,
+}: SweepDeps): Promise<number> {
   const lastMs = now() + UNUSED_MS / 2;
   const referenced = new Set<number>();
   for await (const digests of registry.digests()) {
@@ -25,10 +33,12 @@ export async function sweepArtifacts({ registry, artifacts, now, signal }: Sweep
     for (const digest of digests) referenced.add(shortOf(digest));
   }
   let deleted = 0;
-  for await (const { digest, usedMs } of artifacts.list()) {
-    if (signal.aborted || now() > lastMs) break;
-    if (now() - usedMs < UNUSED_MS || referenced.has(shortOf(digest))) continue;
-    if (await artifacts.delete(digest, UNUSED_MS)) deleted++;
+  for (const store of [artifacts, plans]) {
+    for await (const { digest, usedMs } of store.list()) {
+      if (signal.aborted || now() > lastMs) return deleted;
+      if (now() - usedMs < UNUSED_MS || referenced.has(shortOf(digest))) continue;
+      if (await store.delete(digest, UNUSED_MS)) deleted++;
+    }
   }
   return deleted;
 }

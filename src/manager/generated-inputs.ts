@@ -46,7 +46,7 @@ function texts(count: number, fill: Fill): Buffer {
 }
 
 /** Tommy Ettinger's mulberry32: the same numbers on every machine. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Limits } from '../core/limits.ts';
 import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import type { PlanStore } from '../stores/plans/plans.ts';
 import { COMMIT_CHANNEL, type Registry } from '../stores/registry/registry.ts';
 import { createAdmissionPool } from './admission-pool.ts';
 import { Admissions } from './admissions.ts';
@@ -18,6 +19,7 @@ import { Versions, type Warm } from './versions.ts';
 export interface ManagerDeps {
   readonly registry: Registry;
   readonly artifacts: ArtifactStore;
+  readonly plans: PlanStore;
   readonly warm: Warm;
   /** Absent: a version is loaded when it is first asked for. */
   readonly prefetch?: Prefetch;
@@ -43,7 +45,7 @@ export interface Manager {
 
 /** The manager's role in one process: its parts, put together. */
 export function createManager(deps: ManagerDeps): Manager {
-  const { registry, artifacts, warm, limits, published, allowRoots, logger } = deps;
+  const { registry, artifacts, plans, warm, limits, published, allowRoots, logger } = deps;
   const metrics = createManagerMetrics(deps.metrics);
   const pool = createAdmissionPool({
     limits,
@@ -52,7 +54,15 @@ export function createManager(deps: ManagerDeps): Manager {
     ...(deps.admissionProcesses === undefined ? {} : { processes: deps.admissionProcesses }),
   });
   const versions = new Versions({ registry, warm, logger, metrics });
-  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: deps.maxResidentBytes });
+  const admissions = new Admissions({
+    pool,
+    artifacts,
+    plans,
+    metrics,
+    logger,
+    limits,
+    maxResidentBytes: deps.maxResidentBytes,
+  });
   const registrar = new Registrar({
     registry,
     admissions,
@@ -68,8 +78,8 @@ export function createManager(deps: ManagerDeps): Manager {
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
   subscribe(COMMIT_CHANNEL, onCommit);
   const stop = new AbortController();
-  const sweeping = sweepArtifacts({ registry, artifacts, now: Date.now, signal: stop.signal }).then(
-    (deleted) => logger.info({ deleted }, 'artifacts that no version has were deleted'),
+  const sweeping = sweepArtifacts({ registry, artifacts, plans, now: Date.now, signal: stop.signal }).then(
+    (deleted) => logger.info({ deleted }, 'artifacts and plans that no version has were deleted'),
     (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
   );
   return {

@@ -3,6 +3,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 export interface ManagerMetrics {
   readonly registrations: Counter<'status'>;
   readonly admissionSeconds: Histogram;
+  readonly plans: Counter<'outcome'>;
   readonly admissionReplacements: Counter<'reason'>;
   readonly commitRegistrations: Histogram;
   readonly warmFailures: Counter;
@@ -24,6 +25,12 @@ export function createManagerMetrics(register: Registry): ManagerMetrics {
       name: 'shoal_manager_admission_seconds',
       help: 'Time of one admission test in its process.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2, 10, 30],
+      registers,
+    }),
+    plans: new Counter({
+      name: 'shoal_manager_plans_total',
+      help: 'Models admitted, by what became of their plans: plan (it runs them), unsupported, differs, failed (ONNX Runtime runs them; the last two are bugs).',
+      labelNames: ['outcome'],
       registers,
     }),
     admissionReplacements: new Counter({

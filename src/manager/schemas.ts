@@ -81,6 +81,13 @@ export const VersionAnswer = Type.Object({
   bytes: Type.Integer(),
   status: Type.Enum(['registered', 'unchanged']),
   signature: Signature,
+  executor: Type.Enum(['plan', 'onnx'], {
+    description: 'What runs it: a plan of a few kilobytes without a session, or ONNX Runtime.',
+  }),
+  executorReason: Type.Optional(Type.String({ description: 'Why it has no plan; with `onnx`.' })),
+  structureDigest: Type.Optional(
+    Type.String({ pattern: DIGEST_PATTERN, description: 'What its plan shares with others; with `plan`.' }),
+  ),
   resources: Type.Object({
     residentBytes: Type.Integer(),
     loadMs: Type.Number(),

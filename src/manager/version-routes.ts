@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import { checkModel, checkTenant, checkVersion, quote } from '../core/ids.ts';
 import { discardBody } from '../http/body.ts';
+import type { ExecutorChoice } from '../model/executor-choice.ts';
 import type { AdmittedArtifact, ModelRecord, VersionId, VersionRecord } from '../stores/registry/registry.ts';
 import type { ArtifactSource } from './artifact-source.ts';
 import { bulkRegister } from './bulk.ts';
@@ -208,8 +209,15 @@ function bulk(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Fa
 }
 
 function answerOf(id: VersionId, artifact: AdmittedArtifact, status: 'registered' | 'unchanged'): object {
-  const { digest, bytes, spec, resources } = artifact;
-  return { ...id, digest, bytes, status, signature: spec.signature, resources };
+  const { digest, bytes, spec, resources, executor } = artifact;
+  const { signature } = spec;
+  return { ...id, digest, bytes, status, signature, ...executorAnswer(executor), resources };
+}
+
+function executorAnswer(choice: ExecutorChoice): object {
+  const { executor } = choice;
+  if (choice.executor === 'plan') return { executor, structureDigest: choice.structureDigest };
+  return { executor, executorReason: choice.reason };
 }
 
 function versionId(request: FastifyRequest): VersionId {

@@ -1,5 +1,6 @@
 import type { ErrorCode, ErrorDetail } from '../core/errors.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { EncodedPlan } from '../model/plan/blob.ts';
 import type { ServingSpec } from '../model/serving-spec.ts';
 
 /**
@@ -29,12 +30,23 @@ export interface AdmissionAnswer {
 }
 
 export interface AdmissionFindings {
-  /** What workers load; absent when it is the artifact itself. */
+  /** What workers load instead of the artifact, with the plan's bytes; or why ONNX Runtime runs it. */
+  readonly executor: EncodedPlan | PlanFault;
+  /** What ONNX Runtime loads; absent when it is the artifact itself, or nobody will load it. */
   readonly prepared?: Uint8Array;
   readonly spec: ServingSpec;
   readonly residentBytes: number;
   readonly loadMs: number;
   readonly runMs: number;
+}
+
+/** Why a model has no plan. Not done, or done wrongly: `differs` and `failed` are bugs. */
+export interface PlanFault {
+  readonly outcome: 'unsupported' | 'differs' | 'failed';
+  /** In words about the model. */
+  readonly reason: string;
+  /** Where it failed. */
+  readonly stack?: string;
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Digest } from '../../src/core/ids.ts';
+import type { ExecutorChoice } from '../../src/model/executor-choice.ts';
 import type { ModelConfig } from '../../src/model/config.ts';
 import type { Registration, Registry } from '../../src/stores/registry/registry.ts';
 import { Table } from './registry-model.ts';
@@ -24,7 +25,13 @@ export type MakeRegistry = (limits: RegistryLimitsUnderTest, now: () => number) 
 
 export function registration(
   id: { tenant?: string; model?: string; version?: string },
-  more: { content?: string; features?: readonly string[]; config?: ModelConfig; activate?: boolean } = {},
+  more: {
+    content?: string;
+    features?: readonly string[];
+    config?: ModelConfig;
+    activate?: boolean;
+    executor?: ExecutorChoice;
+  } = {},
 ): Registration {
   const digest = (text: string): Digest => `sha256:${createHash('sha256').update(text).digest('hex')}`;
   const content = more.content ?? 'artifact';
@@ -38,6 +45,7 @@ export function registration(
       digest: digest(content),
       bytes: content.length,
       preparedDigest: digest(`prepared ${content}`),
+      executor: more.executor ?? { executor: 'onnx', reason: 'it uses operator Scan' },
       spec: {
         signature: {
           inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Digest } from '../../src/core/ids.ts';
+import type { ExecutorChoice } from '../../src/model/executor-choice.ts';
 import type { ModelConfig } from '../../src/model/config.ts';
 import type { RoutingEntry } from '../../src/stores/registry/registry.ts';
 import { RevisionGapError } from '../../src/stores/registry/registry.ts';
@@ -51,6 +53,32 @@ export function registryContract(name: string, make: MakeRegistry): void {
           });
           assert.deepEqual(await store.tenant('acme'), { tenant: 'acme', settings: {}, revision: 1 });
           assert.equal(await store.revision(), 2);
+        }
+      }));
+
+    it('keeps what runs each version, across a reopening', () =>
+      withRegistry(async ({ registry, reopen }) => {
+        const structureDigest: Digest = `sha256:${'5'.repeat(64)}`;
+        const executors: ExecutorChoice[] = [
+          { executor: 'plan', structureDigest },
+          { executor: 'onnx', reason: 'it uses operator Scan' },
+          { executor: 'plan', structureDigest },
+        ];
+        const registrations = executors.map((executor, index) =>
+          registration({ version: `${index}` }, { executor, content: `${index}` }),
+        );
+        await registry.register(registrations);
+        for (const store of [registry, await reopen()]) {
+          const records = await store.versions(registrations);
+          assert.deepEqual(
+            records.map((record) => record?.artifact.executor),
+            executors,
+          );
+          const lookups = await store.lookUp(registrations);
+          assert.deepEqual(
+            lookups.map(({ present }) => present?.executor),
+            executors,
+          );
         }
       }));
 

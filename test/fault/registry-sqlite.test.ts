@@ -131,7 +131,8 @@ it('a file of the first schema is brought up to date as it is opened, and loses 
     assert.deepEqual(model?.traffic, { stable: '1', canary: { version: '2', percent: 5 } });
     assert.deepEqual(model.settings, { minCopies: opening === 'again' ? 1 : 0 });
     const record = await registry.version('acme', 'churn', '1');
-    const { activate: _, ...stored } = registration({}, { features: ['age', 'plan'] });
+    const executor = { executor: 'onnx', reason: 'it was registered before plans' } as const;
+    const { activate: _, ...stored } = registration({}, { features: ['age', 'plan'], executor });
     assert.deepEqual(record, { ...stored, revision: 2, strikes: opening === 'again' ? 1 : 0 });
     const known = registration({ model: 'ltv' }, { config: { classifier: false } });
     assert.equal((await registry.register([known]))[0]?.status, 'unchanged');

@@ -9,6 +9,8 @@ import { createManager, type Manager } from '../../src/manager/manager.ts';
 import type { Warm } from '../../src/manager/versions.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
+import type { PlanStore } from '../../src/stores/plans/plans.ts';
+import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
 import { openSqliteRegistry } from '../../src/stores/registry/sqlite.ts';
 
@@ -19,6 +21,7 @@ export interface ManagerApp {
   readonly root: string;
   readonly registry: Registry;
   readonly artifacts: ArtifactStore;
+  readonly plans: PlanStore;
   readonly manager: Manager;
   readonly metrics: MetricsRegistry;
   readonly warmed: Parameters<Warm>[];
@@ -39,12 +42,14 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const registry = await openSqliteRegistry(path.join(directory, 'registry.sqlite'), limits);
   const artifacts = await openDirectoryArtifacts(path.join(directory, 'artifacts'));
+  const plans = await openSqlitePlans(path.join(directory, 'plans.db'));
   const logger = pino({ level: 'silent' });
   const metrics = new MetricsRegistry();
   const warmed: Parameters<Warm>[] = [];
   const manager = createManager({
     registry,
     artifacts,
+    plans,
     limits,
     maxResidentBytes: options.maxResidentBytes ?? Number.POSITIVE_INFINITY,
     logger,
@@ -66,6 +71,7 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
     root,
     registry,
     artifacts,
+    plans,
     manager,
     metrics,
     warmed,
@@ -73,6 +79,7 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
       app.server.closeAllConnections();
       await app.close();
       await manager.close();
+      await plans.close();
       await registry.close();
       await rm(directory, { recursive: true });
       await rm(root, { recursive: true });

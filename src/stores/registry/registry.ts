@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { Digest } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type { ModelConfig } from '../../model/config.ts';
+import type { ExecutorChoice } from '../../model/executor-choice.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
 
 /**
@@ -61,7 +62,7 @@ export interface Registry {
    */
   follow(revision: number, signal: AbortSignal): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
 
-  /** The digests of all artifacts that versions have, registered and prepared, in pages, with repetitions. */
+  /** The digests of all that versions have, artifacts as registered and what workers load, in pages, with repetitions. */
   digests(): AsyncIterable<Digest[]>;
 
   close(): Promise<void>;
@@ -85,8 +86,11 @@ export interface AdmittedArtifact {
   /** The artifact as registered. */
   readonly digest: Digest;
   readonly bytes: number;
-  /** What workers load: the prepared artifact, equal to `digest` when nothing had to be prepared. */
+  /**
+   * What workers load: a plan, or the prepared artifact, which is equal to `digest` when nothing had to be prepared.
+   */
   readonly preparedDigest: Digest;
+  readonly executor: ExecutorChoice;
   readonly spec: ServingSpec;
   readonly resources: Resources;
 }
@@ -142,6 +146,7 @@ export interface VersionLookup {
   readonly present?: {
     readonly digest: Digest;
     readonly preparedDigest: Digest;
+    readonly executor: ExecutorChoice;
     /** sha256 of the config's canonical JSON, in hex. */
     readonly configHash: string;
     readonly revision: number;

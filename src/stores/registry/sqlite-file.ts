@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type FileKind, openSqliteFile } from '../sqlite/file.ts';
 
 /**
- * Specs and configs stand once, however many versions share them. A change log row names what changed; its
+ * Specs, configs and executors stand once, however many versions share them. A change log row names what changed; its
  * state is read from the other tables. Revisions are consecutive, one a change, so the log's first and last
  * rows say how far back it reaches and where the registry stands.
  */
@@ -37,6 +37,11 @@ const STEPS = [
   `
   CREATE INDEX struck_versions ON versions (tenant) WHERE strikes IS NOT NULL;
 `,
+  // What runs a version; null for those registered before there were plans.
+  `
+  CREATE TABLE executors (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
+  ALTER TABLE versions ADD COLUMN executor_id INTEGER REFERENCES executors;
+`,
 ];
 
 const REGISTRY_FILE: FileKind = {
@@ -52,10 +57,11 @@ const REGISTRY_FILE: FileKind = {
 export function openRegistryFile(path: string): DatabaseSync {
   const db = openSqliteFile(path, REGISTRY_FILE);
   try {
-    // A closed row's spec and config stay until here: nobody can hold their numbers now.
+    // A closed row's spec, config and executor stay until here: nobody can hold their numbers now.
     db.exec(`
       DELETE FROM specs WHERE id NOT IN (SELECT spec_id FROM versions);
       DELETE FROM configs WHERE id NOT IN (SELECT config_id FROM versions);
+      DELETE FROM executors WHERE id NOT IN (SELECT executor_id FROM versions WHERE executor_id IS NOT NULL);
       PRAGMA foreign_keys = ON;
     `);
     return db;

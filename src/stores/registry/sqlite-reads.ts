@@ -1,6 +1,7 @@
 import type { Digest } from '../../core/ids.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { parseCanonicalJson } from '../../model/canonical-json.ts';
+import type { ExecutorChoice } from '../../model/executor-choice.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
 import type {
   ModelRecord,
@@ -28,7 +29,8 @@ export class Reads {
 
   lookUp({ tenant, model, version }: VersionId): VersionLookup {
     const row = this.#tables
-      .sql(`SELECT digest, prepared_digest, v.revision, hash FROM versions v JOIN configs ON configs.id = config_id
+      .sql(`SELECT digest, prepared_digest, v.revision, configs.hash AS hash, executors.json AS executor FROM versions v
+            JOIN configs ON configs.id = config_id LEFT JOIN executors ON executors.id = executor_id
             WHERE tenant = ? AND model = ? AND version = ?`)
       .get(tenant, model, version);
     const stable = this.#tables.traffic(tenant, model)?.stable;
@@ -40,6 +42,7 @@ export class Reads {
     const present = {
       digest: row['digest'] as Digest,
       preparedDigest: row['prepared_digest'] as Digest,
+      executor: parseExecutor(row['executor'] as string | null),
       configHash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
       revision: Number(row['revision']),
     };
@@ -65,8 +68,9 @@ export class Reads {
 
   version({ tenant, model, version }: VersionId, nowMs: number): VersionRecord | undefined {
     const row = this.#tables
-      .sql(`SELECT v.*, specs.json AS spec, configs.json AS config FROM versions v
+      .sql(`SELECT v.*, specs.json AS spec, configs.json AS config, executors.json AS executor FROM versions v
             JOIN specs ON specs.id = spec_id JOIN configs ON configs.id = config_id
+            LEFT JOIN executors ON executors.id = executor_id
             WHERE tenant = ? AND model = ? AND version = ?`)
       .get(tenant, model, version);
     if (row === undefined) return undefined;
@@ -82,6 +86,7 @@ export class Reads {
         digest: row['digest'] as Digest,
         bytes: Number(row['bytes']),
         preparedDigest: row['prepared_digest'] as Digest,
+        executor: parseExecutor(row['executor'] as string | null),
         spec: parseSpec(row['spec']),
         resources: {
           residentBytes: Number(row['resident_bytes']),
@@ -251,6 +256,11 @@ function tenantRecord(row: Row): TenantRecord {
     settings: parseCanonicalJson(String(row['settings'])) as TenantSettings,
     revision: Number(row['revision']),
   };
+}
+
+function parseExecutor(json: string | null): ExecutorChoice {
+  if (json === null) return { executor: 'onnx', reason: 'it was registered before plans' };
+  return parseCanonicalJson(json) as unknown as ExecutorChoice;
 }
 
 function parseSpec(json: unknown): ServingSpec {

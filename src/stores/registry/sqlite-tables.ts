@@ -46,7 +46,7 @@ export class Tables extends Statements {
   }
 
   /** The row of an equal value, made when there is none. */
-  intern(table: 'specs' | 'configs', value: unknown): number {
+  intern(table: 'specs' | 'configs' | 'executors', value: unknown): number {
     const json = canonicalJson(value);
     const hash = createHash('sha256').update(json).digest();
     const found = this.sql(`SELECT id FROM ${table} WHERE hash = ?`).get(hash);

@@ -152,12 +152,13 @@ export class Writes {
     const { residentBytes, loadMs, runMs } = artifact.resources;
     const spec = this.#tables.intern('specs', artifact.spec);
     const configId = this.#tables.intern('configs', config);
+    const executorId = this.#tables.intern('executors', artifact.executor);
     const names: (string | number)[] = [tenant, model, version];
     const artifacts = [artifact.digest, artifact.bytes, artifact.preparedDigest];
     const numbers = [Math.ceil(residentBytes), loadMs, runMs, spec, configId, revision];
     this.#run(
-      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)',
-      names.concat(artifacts, numbers),
+      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)',
+      names.concat(artifacts, numbers, executorId),
     );
   }
 

@@ -89,7 +89,7 @@ it('a rejected upload leaves nothing behind', async () => {
 });
 
 it('a sweep deletes what no version has and nobody has used for an hour, and nothing else', async () => {
-  const { artifacts, registry } = app;
+  const { artifacts, plans, registry } = app;
   const record = await registry.version(name.tenant, name.model, name.version);
   const [old, young] = await Promise.all(
     ['old', 'young'].map((text) => artifacts.putBytes(Buffer.from(text))),
@@ -98,7 +98,7 @@ it('a sweep deletes what no version has and nobody has used for an hour, and not
   const { digest, preparedDigest } = record.artifact;
   for (const each of [digest, preparedDigest, old.digest]) await utimes(fileOf(each), 1, 1);
   const signal = new AbortController().signal;
-  assert.equal(await sweepArtifacts({ artifacts, registry, now: Date.now, signal }), 1);
+  assert.equal(await sweepArtifacts({ artifacts, plans, registry, now: Date.now, signal }), 1);
   assert.equal(await artifacts.holds(old.digest), false);
   for (const each of [digest, preparedDigest, young.digest]) assert.equal(await artifacts.holds(each), true);
 });

@@ -3,25 +3,42 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, it } from 'node:test';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { ShoalError } from '../../../src/core/errors.ts';
 import type { AdmissionPool } from '../../../src/manager/admission-pool.ts';
 import { Admissions } from '../../../src/manager/admissions.ts';
 import { type ArtifactSource, digestOf } from '../../../src/manager/artifact-source.ts';
+import { createManagerMetrics } from '../../../src/manager/metrics.ts';
+import { type EncodedPlan, encodePlan } from '../../../src/model/plan/blob.ts';
 import type { ArtifactStore } from '../../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../../src/stores/artifacts/directory.ts';
+import type { PlanStore } from '../../../src/stores/plans/plans.ts';
+import { openSqlitePlans } from '../../../src/stores/plans/sqlite-plans.ts';
 
 let directory: string;
 let artifacts: ArtifactStore;
+let plans: PlanStore;
 before(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'shoal-admissions-'));
   artifacts = await openDirectoryArtifacts(directory);
+  plans = await openSqlitePlans(path.join(directory, 'plans.db'));
 });
-after(() => rm(directory, { recursive: true }));
+after(async () => {
+  await plans.close();
+  await rm(directory, { recursive: true });
+});
 
 const limits = { admissionsRemembered: 10 };
+const register = new Registry();
+const metrics = createManagerMetrics(register);
+const executor = { outcome: 'unsupported', reason: 'it uses operator Scan' } as const;
 const spec = { signature: { inputs: [], outputs: [] } };
 
-/** Judges by the bytes alone: what begins with `bad` is refused. */
+const makeAdmissions = (pool: AdmissionPool, logger = pino({ level: 'silent' })) =>
+  new Admissions({ pool, artifacts, plans, metrics, logger, limits, maxResidentBytes: 1 });
+
+/** Judges by the bytes alone: what begins with `bad` is refused, and what begins with `plan` has one. */
 function scriptedPool() {
   let tests = 0;
   const pool: AdmissionPool = {
@@ -30,11 +47,19 @@ function scriptedPool() {
       if (signal?.aborted === true) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away');
       tests++;
       if (bytes.toString().startsWith('bad')) throw new ShoalError('INVALID_ARTIFACT', 'bad bytes');
-      return { spec, residentBytes: 1, loadMs: 1, runMs: 1, prepared: Buffer.concat([bytes, bytes]) };
+      const common = { spec, residentBytes: 1, loadMs: 1, runMs: 1 };
+      if (bytes.toString().startsWith('plan')) return { ...common, executor: planFor(bytes) };
+      const differs = { outcome: 'differs', reason: 'its plan answered differently: y[0][0]' } as const;
+      const isWrong = bytes.toString().startsWith('wrong');
+      return { ...common, executor: isWrong ? differs : executor, prepared: Buffer.concat([bytes, bytes]) };
     },
     close: () => Promise.resolve(),
   };
   return { pool, tests: () => tests };
+}
+
+function planFor(bytes: Uint8Array): EncodedPlan {
+  return encodePlan({ format: 1, inputs: [], registers: [], steps: [], outputs: [] }, [bytes], 1);
 }
 
 function sourceOf(text: string, read?: () => Promise<Uint8Array>): ArtifactSource {
@@ -52,7 +77,7 @@ function sourceOf(text: string, read?: () => Promise<Uint8Array>): ArtifactSourc
 
 it("tells nobody of another caller's own failure, and tests once for all who are left", async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
+  const admissions = makeAdmissions(pool);
   const changed = new ShoalError('INVALID_REQUEST', 'artifact.uri "file:///secret" was changed');
   const results = await Promise.allSettled([
     admissions.admit(
@@ -71,7 +96,7 @@ it("tells nobody of another caller's own failure, and tests once for all who are
 
 it('shares a verdict on the bytes with all who wait for it, and does not remember a refusal', async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
+  const admissions = makeAdmissions(pool);
   const waiting = Array.from({ length: 5 }, () => admissions.admit(sourceOf('bad'), {}));
   for (const each of await Promise.allSettled(waiting)) assert.equal(each.status, 'rejected');
   assert.equal(tests(), 1);
@@ -81,7 +106,7 @@ it('shares a verdict on the bytes with all who wait for it, and does not remembe
 
 it('stores for each caller what the one before could not', async () => {
   const { pool, tests } = scriptedPool();
-  const admissions = new Admissions({ pool, artifacts, limits, maxResidentBytes: 1 });
+  const admissions = makeAdmissions(pool);
   const full = { ...sourceOf('b'), store: () => Promise.reject(new Error('mine alone')) };
   const [first, second] = await Promise.allSettled([
     admissions.admit(full, {}),
@@ -98,3 +123,57 @@ it('stores for each caller what the one before could not', async () => {
   assert.equal(await artifacts.holds(preparedDigest), true);
   assert.equal(tests(), 2);
 });
+
+it('stores a plan in place of a prepared artifact, and makes it again when it is lost', async () => {
+  const { pool, tests } = scriptedPool();
+  const admissions = makeAdmissions(pool);
+  const source = sourceOf('plan c');
+  const { digest, structureDigest } = planFor(Buffer.from('plan c'));
+  const admitted = await admissions.admit(source, {});
+  assert.equal(admitted.preparedDigest, digest);
+  assert.deepEqual(admitted.executor, { executor: 'plan', structureDigest });
+  assert.ok((await plans.holds(digest)) && (await artifacts.holds(source.digest)));
+  assert.equal(await artifacts.holds(digest), false);
+  await plans.delete(digest, 0);
+  await artifacts.delete(source.digest, 0);
+  await admissions.restore(source, {}, admitted);
+  assert.ok((await plans.holds(digest)) && (await artifacts.holds(source.digest)));
+  await plans.delete(digest, 0);
+  await admissions.admit(source, {});
+  assert.ok(await plans.holds(digest));
+  assert.equal(tests(), 3);
+});
+
+it('a plan whose structure is not the one that it names is not stored', async () => {
+  const { pool } = scriptedPool();
+  const one = planFor(Buffer.from('plan'));
+  const mixed = { ...one, structure: Buffer.from('{}') };
+  const admit = async () => ({ ...(await pool.admit(requestOf('plan'))), executor: mixed });
+  await assert.rejects(makeAdmissions({ ...pool, admit }).admit(sourceOf('plan'), {}), /not its own/);
+  assert.equal(await plans.holds(one.digest), false);
+});
+
+it('counts what became of plans, and logs those that were wrong', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  register.resetMetrics();
+  const { pool } = scriptedPool();
+  const admissions = makeAdmissions(pool, logger);
+  for (const text of ['plan 1', 'plan 2', 'wrong', 'b']) await admissions.test(sourceOf(text), {});
+  const counts = await register.getSingleMetricAsString('shoal_manager_plans_total');
+  assert.match(counts, /outcome="plan"\} 2\n/);
+  assert.match(counts, /outcome="differs"\} 1\n/);
+  assert.match(counts, /outcome="unsupported"\} 1(\n|$)/);
+  const [line, ...others] = lines;
+  assert.equal(others.length, 0);
+  const { digest, reason } = JSON.parse(line ?? '') as Record<string, unknown>;
+  assert.deepEqual(
+    [digest, reason],
+    [digestOf(Buffer.from('wrong')), 'its plan answered differently: y[0][0]'],
+  );
+});
+
+function requestOf(text: string) {
+  const bytes = Buffer.from(text);
+  return { bytes: bytes.length, read: () => Promise.resolve(bytes), config: {} };
+}
