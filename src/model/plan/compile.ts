@@ -1,5 +1,5 @@
 import type { PreparedArtifact } from '../onnx/prepare.ts';
-import type { ModelProto, NodeProto } from '../onnx/onnx_pb.ts';
+import type { GraphProto, ModelProto, NodeProto } from '../onnx/onnx_pb.ts';
 import { readModel } from '../onnx/read.ts';
 import { type EncodedPlan, encodePlan } from './blob.ts';
 import { PlanBuilder, type Probe } from './builder.ts';
@@ -8,7 +8,7 @@ import { planNode } from './node.ts';
 import { NotCompiled } from './not-compiled.ts';
 import { OPERATORS } from './operators/table.ts';
 import { PLAN_FORMAT, type PlanPort, type PlanStructure } from './structure.ts';
-import { planType, type Value } from './values.ts';
+import { planType, sizeOf, type Value } from './values.ts';
 
 /** A larger one gains little, and the store keeps plans in one file. */
 const MAX_PLAN_BYTES = 16 * 1024 * 1024;
@@ -43,24 +43,41 @@ function compile({ bytes, signature }: PreparedArtifact): Exclude<Compiled, { re
     const dims = shape.slice(1);
     if (shape.length === 0 || dims.includes(-1))
       throw new NotCompiled(`has an input of free width (${name})`);
-    const columns = dims.reduce((product, dim) => product * dim, 1);
-    const origins = Array.from({ length: columns }, (_, column) => ({ input, column }));
-    const value = builder.row(planType(datatype, `input ${name}`), dims, origins);
-    values.set(name, value);
+    const type = planType(datatype, `input ${name}`);
+    // The builder refuses what is too wide before its columns are listed.
+    const value = builder.row(type, dims);
+    const origins = Array.from({ length: sizeOf(dims) }, (_, column) => ({ input, column }));
+    const integers = type === 'INT64' ? { integers: { rounded: true } as const } : {};
+    values.set(name, { ...value, origins, ...integers });
     return { name, datatype, dims, register: value.register };
   });
   if (inputs.length === 0) throw new NotCompiled('has no inputs');
   // ONNX demands their order; a file that breaks it is caught where a name isn't known.
-  for (const node of graph.node) compileNode(node, model, values, builder, fixedRows);
+  for (const node of usedNodes(graph)) compileNode(node, model, values, builder, fixedRows);
   const outputs = graph.output.map(({ name }): PlanPort => {
     const value = values.get(name);
-    if (value?.kind !== 'row') throw new NotCompiled(`answers a constant (${name})`);
+    if (value === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)} before it is there`);
+    if (value.kind !== 'row') throw new NotCompiled(`answers a constant (${name.slice(0, 80)})`);
+    if (value.across) throw new NotCompiled(`answers rows laid across (${name.slice(0, 80)})`);
+    if (value.integers?.rounded)
+      throw new NotCompiled(`answers INT64 of any size as they came (${name.slice(0, 80)})`);
     return { name, datatype: value.type, dims: value.dims, register: value.register };
   });
   if (builder.work > MAX_WORK) throw new NotCompiled(`takes ${Math.ceil(builder.work)} operations a row`);
   const { registers, steps, sections, probes, work } = builder;
   const structure: PlanStructure = { format: PLAN_FORMAT, inputs, registers, steps, outputs };
   return { plan: encodePlan(structure, sections, work), structure, probes };
+}
+
+/** Nodes whose results nobody asks for aren't run. */
+function usedNodes(graph: GraphProto): NodeProto[] {
+  const used = new Set(graph.output.map(({ name }) => name));
+  const nodes = graph.node.toReversed().filter((node) => {
+    if (!node.output.some((name) => used.has(name))) return false;
+    for (const name of node.input) used.add(name);
+    return true;
+  });
+  return nodes.toReversed();
 }
 
 /** Undefined: any number. Different ones can't be told apart from other dimensions. */

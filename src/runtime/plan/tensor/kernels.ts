@@ -1,3 +1,24 @@
-import type { KernelMaker } from '../kernel-maker.ts';
+import { type KernelMaker, maker } from '../kernel-maker.ts';
+import { binaryKernel } from './binary.ts';
+import { denseKernel } from './dense.ts';
+import { concatKernel, gatherKernel, lookupKernel, pickKernel, viewKernel } from './moves.ts';
+import { argKernel, topKKernel } from './ranks.ts';
+import { reduceKernel } from './reduce.ts';
+import { softmaxKernel } from './softmax.ts';
+import { unaryKernel, whereKernel } from './unary.ts';
 
-export const TENSOR_KERNELS: readonly (readonly [string, KernelMaker])[] = [];
+export const TENSOR_KERNELS: readonly (readonly [string, KernelMaker])[] = [
+  ['binary', maker(binaryKernel)],
+  ['unary', maker(unaryKernel)],
+  ['where', maker(whereKernel)],
+  ['dense', maker(denseKernel)],
+  ['softmax', maker(softmaxKernel)],
+  ['reduce', maker(reduceKernel)],
+  ['arg', maker(argKernel)],
+  ['topK', maker(topKKernel)],
+  ['view', maker(viewKernel)],
+  ['gather', maker(gatherKernel)],
+  ['pick', maker(pickKernel)],
+  ['lookup', maker(lookupKernel)],
+  ['concat', maker(concatKernel)],
+];
