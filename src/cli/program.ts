@@ -152,10 +152,20 @@ function addLookups(program: Command, finish: Finish): void {
     .addOption(json())
     .addHelpText(
       'after',
-      '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn\n  shoal models why acme/churn\n  shoal models lift acme/churn@7',
+      '\nExamples:\n  shoal models\n  shoal models acme\n  shoal models acme/churn\n  shoal models show acme/churn@7\n  shoal models why acme/churn\n  shoal models lift acme/churn@7',
     )
     .action(async (target: string | undefined, options) =>
       finish(await (await import('./models.ts')).models(target, options)),
+    );
+  models
+    .command('show')
+    .description('tell what runs each version, a plan or ONNX Runtime and why, and what it takes')
+    .argument('<tenant/model[@version]>', 'which model', modelName)
+    .addOption(server())
+    .addOption(json())
+    // Options of both commands are taken by the outer one, wherever they stand.
+    .action(async (name: ReturnType<typeof modelName>, _options, command: Command) =>
+      finish(await (await import('./show.ts')).show(name, command.optsWithGlobals())),
     );
   models
     .command('lift')
@@ -163,7 +173,6 @@ function addLookups(program: Command, finish: Finish): void {
     .argument('<tenant/model@version>', 'which version', versionName)
     .addOption(server())
     .addOption(json())
-    // Options of both commands are taken by the outer one, wherever they stand.
     .action(async (name: ReturnType<typeof versionName>, _options, command: Command) =>
       finish(await (await import('./lift.ts')).lift(name, command.optsWithGlobals())),
     );

@@ -6,6 +6,7 @@ import type { EncodedPlan } from '../model/plan/blob.ts';
 import { compilePlan } from '../model/plan/compile.ts';
 import type { ServingSpec } from '../model/serving-spec.ts';
 import type { Executor } from '../runtime/executor.ts';
+import { scoresOf } from '../runtime/plan/difference.ts';
 import { planExecutor } from '../runtime/plan/plan-executor.ts';
 import type { PlanFault } from '../wire/admission.ts';
 import { type CompiledPlan, compare, findPlanFault } from './referee.ts';
@@ -15,7 +16,7 @@ const PLANS_ARE_SERVED = false;
 
 /** A model's plan, or why it has none. What goes wrong here is no fault of the model's. */
 export function planOf(prepared: PreparedArtifact): CompiledPlan | PlanFault {
-  if (!PLANS_ARE_SERVED) return { outcome: 'unsupported', reason: 'plans are not served yet' };
+  if (!PLANS_ARE_SERVED) return { outcome: 'unsupported', reason: 'it came before plans' };
   try {
     const compiled = compilePlan(prepared);
     return 'plan' in compiled ? compiled : { outcome: 'unsupported', reason: compiled.reason };
@@ -47,11 +48,12 @@ export async function tryPlan(
     const loadMs = performance.now() - startedMs;
     const fixedRows = spec.signature.inputs[0]?.shape[0] ?? -1;
     const partRows = Math.max(0, fixedRows);
-    let difference = await findPlanFault(session, executor, compiled, partRows);
+    const scores = scoresOf(spec.signature);
+    let difference = await findPlanFault(session, executor, compiled, { partRows, scores });
     if (difference === undefined && golden !== undefined) {
       const rows = golden.instances;
       const { tensors, partRows } = encodeInstances(spec, rows, { instances: rows.length });
-      ({ difference } = await compare(session, executor, tensors, partRows));
+      ({ difference } = await compare(session, executor, tensors, { partRows, scores }));
       if (difference !== undefined) difference = `in the golden rows, ${difference}`;
     }
     if (difference !== undefined) return differs(difference);

@@ -17,25 +17,31 @@ const TRIAL_NANOSECONDS = 10e6;
 /**
  * Whether a plan answers as the session does, on made-up rows that lie where answers change and on strange ones:
  * undefined, or where it doesn't, what it gave and what was expected. A row that one refuses the other must refuse.
- * `partRows`: of a model that takes so many rows and no others; 0 for any number.
  */
 export async function findPlanFault(
   session: Executor,
   plan: Executor,
   { structure, probes, plan: { bytes } }: CompiledPlan,
-  partRows: number,
+  { partRows, scores }: Comparing,
 ): Promise<string | undefined> {
   const work = readHead(bytes)?.work ?? 1;
   const rows = Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.floor(TRIAL_NANOSECONDS / Math.max(1, work))));
   let compared = 0;
   let batch = 0;
   for (const inputs of refereeBatches(structure.inputs, probes, rows)) {
-    const found = await compare(session, plan, inputs, partRows);
+    const found = await compare(session, plan, inputs, { partRows, scores });
     if (found.difference !== undefined) return `in batch ${batch} of the generated rows, ${found.difference}`;
     compared += found.compared;
     batch++;
   }
   return compared > 0 ? undefined : 'no generated row could be run by both';
+}
+
+export interface Comparing {
+  /** Of a model that takes so many rows and no others; 0: any number. */
+  readonly partRows: number;
+  /** difference.ts. */
+  readonly scores: ReadonlySet<string>;
 }
 
 interface Comparison {
@@ -49,16 +55,16 @@ export async function compare(
   session: Executor,
   plan: Executor,
   inputs: readonly NamedTensor[],
-  partRows: number,
+  comparing: Comparing,
 ): Promise<Comparison> {
   const rows = rowsOf(inputs);
-  const expected = await attempt(session, inputs, partRows);
-  const actual = await attempt(plan, inputs, partRows);
+  const expected = await attempt(session, inputs, comparing.partRows);
+  const actual = await attempt(plan, inputs, comparing.partRows);
   if (!(expected instanceof ShoalError) && !(actual instanceof ShoalError)) {
-    const difference = findDifference(actual, expected);
+    const difference = findDifference(actual, expected, comparing);
     return { ...(difference === undefined ? {} : { difference }), compared: rows };
   }
-  if (rows > 1) return compareRows(session, plan, inputs, partRows);
+  if (rows > 1) return compareRows(session, plan, inputs, comparing);
   if (expected instanceof ShoalError && actual instanceof ShoalError) return { compared: 0 };
   const words = (answer: unknown): string =>
     answer instanceof ShoalError ? `a refusal (${answer.message})` : 'an answer';
@@ -69,11 +75,11 @@ async function compareRows(
   session: Executor,
   plan: Executor,
   inputs: readonly NamedTensor[],
-  partRows: number,
+  comparing: Comparing,
 ): Promise<Comparison> {
   let compared = 0;
   for (const [row, alone] of cutRows(inputs, rowsOf(inputs), 1).entries()) {
-    const found = await compare(session, plan, alone, partRows);
+    const found = await compare(session, plan, alone, comparing);
     if (found.difference !== undefined) return { difference: `row ${row}: ${found.difference}`, compared };
     compared += found.compared;
   }

@@ -68,7 +68,8 @@ export function registryContract(name: string, make: MakeRegistry): void {
           registration({ version: `${index}` }, { executor, content: `${index}` }),
         );
         await registry.register(registrations);
-        for (const store of [registry, await reopen()]) {
+        for (const reopened of [false, true]) {
+          const store = reopened ? await reopen() : registry;
           const records = await store.versions(registrations);
           assert.deepEqual(
             records.map((record) => record?.artifact.executor),

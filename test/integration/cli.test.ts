@@ -104,6 +104,21 @@ describe('shoal predict, models, traffic, placement', () => {
     assert.equal((await run('models', 'nobody')).code, 1);
   });
 
+  it('models show tells what runs a version, why, and what it takes', async () => {
+    const shown = await run('models', 'show', 'acme/churn');
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.match(
+      shown.stdout,
+      /^acme\/churn@1 \(stable\)\n +runs as +a (plan of structure|session of ONNX Runtime: it) /,
+    );
+    assert.match(shown.stdout, /artifact +729 B, sha256:/);
+    assert.match(shown.stdout, /resident +\d/);
+    const json = JSON.parse((await run('models', 'show', 'acme/churn@1', '--json')).stdout) as object;
+    assert.ok('executor' in json && 'resources' in json);
+    assert.equal((await run('models', 'show', 'acme/churn@9')).code, 1);
+    assert.equal((await run('models', 'show', 'acme')).code, 2);
+  });
+
   it('traffic shows and changes, keeping what is not named', async () => {
     const version = path.join(dir, 'next', 'acme', 'churn');
     await mkdir(version, { recursive: true });

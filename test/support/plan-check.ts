@@ -3,7 +3,7 @@ import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
 import { compilePlan } from '../../src/model/plan/compile.ts';
 import type { NamedTensor } from '../../src/model/signature.ts';
 import { loadOnnxSession } from '../../src/runtime/onnx-session.ts';
-import { findDifference } from '../../src/runtime/plan/difference.ts';
+import { findDifference, scoresOf } from '../../src/runtime/plan/difference.ts';
 import { planExecutor } from '../../src/runtime/plan/plan-executor.ts';
 
 /** Runs an artifact's plan and its session on the same inputs; fails when it has no plan or they answer differently. */
@@ -15,7 +15,7 @@ export async function assertSameAnswers(artifact: Uint8Array, inputs: readonly N
   try {
     const expected = await session.run(inputs, 0);
     const actual = await planExecutor(compiled.structure, compiled.plan).run(inputs, 0);
-    assertNear(actual, expected);
+    assert.equal(findDifference(actual, expected, { scores: scoresOf(prepared.signature) }), undefined);
   } finally {
     await session.release();
   }
@@ -27,5 +27,5 @@ export function assertNear(
   expected: readonly NamedTensor[],
   relative?: number,
 ): void {
-  assert.equal(findDifference(actual, expected, relative), undefined);
+  assert.equal(findDifference(actual, expected, relative === undefined ? {} : { relative }), undefined);
 }

@@ -1,5 +1,5 @@
 import { layElements } from '../../model/elements.ts';
-import type { NamedTensor } from '../../model/signature.ts';
+import type { NamedTensor, Signature } from '../../model/signature.ts';
 import { decodeStrings } from '../string-elements.ts';
 
 /** What a plan's numbers may be off by, of the larger of the two. */
@@ -7,25 +7,45 @@ const RELATIVE = 1e-5;
 
 type Element = number | bigint | string;
 
+export interface Nearness {
+  readonly relative?: number;
+  /** Names of the outputs that hold the scores of classes: of one computation, so that a row's largest is the measure. */
+  readonly scores?: ReadonlySet<string>;
+}
+
+export function scoresOf({ outputs }: Signature): ReadonlySet<string> {
+  const scores = outputs.filter(
+    ({ classLabels, datatype }) => classLabels !== undefined && datatype.startsWith('FP'),
+  );
+  return new Set(scores.map(({ name }) => name));
+}
+
 /**
  * The first place where answers differ, with both values, or undefined. Shapes, datatypes, texts and integers are equal;
- * floats within `relative` of the larger, or of the column's usual size (its median) where terms cancel; NaN is NaN.
+ * floats within `relative` of the larger, or of the column's usual size (its median) where terms cancel, or of the
+ * largest score of their row; NaN is NaN.
  */
 export function findDifference(
   actual: readonly NamedTensor[],
   expected: readonly NamedTensor[],
-  relative = RELATIVE,
+  { relative = RELATIVE, scores }: Nearness = {},
 ): string | undefined {
   if (actual.length !== expected.length)
     return `the outputs: got ${actual.length}, expected ${expected.length}`;
   for (const [index, tensor] of actual.entries()) {
-    const difference = tensorDifference(tensor, expected[index] as NamedTensor, relative);
+    const areScores = scores?.has(tensor.name) === true;
+    const difference = tensorDifference(tensor, expected[index] as NamedTensor, relative, areScores);
     if (difference !== undefined) return difference;
   }
   return undefined;
 }
 
-function tensorDifference(actual: NamedTensor, expected: NamedTensor, relative: number): string | undefined {
+function tensorDifference(
+  actual: NamedTensor,
+  expected: NamedTensor,
+  relative: number,
+  areScores: boolean,
+): string | undefined {
   const [head, wantedHead] = [headOf(actual), headOf(expected)];
   if (head !== wantedHead) return `an output: got ${head}, expected ${wantedHead}`;
   const got = elementsOf(actual);
@@ -45,6 +65,7 @@ function tensorDifference(actual: NamedTensor, expected: NamedTensor, relative: 
       if (apart <= relative * size && Number.isFinite(apart)) continue;
       if (!usual.has(column)) usual.set(column, usualSize(wanted, column, columns));
       if (apart <= relative * (usual.get(column) as number)) continue;
+      if (areScores && apart <= relative * largest(wanted, at - column, columns)) continue;
     }
     return `${actual.name}[${Math.floor(at / columns)}][${column}]: got ${textOf(a)}, expected ${textOf(b)}`;
   }
@@ -53,6 +74,12 @@ function tensorDifference(actual: NamedTensor, expected: NamedTensor, relative: 
 
 function headOf({ name, datatype, shape }: NamedTensor): string {
   return `${name} ${datatype} [${shape.join()}]`;
+}
+
+/** Finite size in a row. */
+function largest(values: readonly Element[], from: number, columns: number): number {
+  const sizes = values.slice(from, from + columns).map((value) => Math.abs(Number(value)));
+  return sizes.reduce((most, size) => (Number.isFinite(size) ? Math.max(most, size) : most), 0);
 }
 
 function usualSize(values: readonly Element[], column: number, columns: number): number {
