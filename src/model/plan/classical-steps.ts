@@ -28,7 +28,7 @@ export interface ColumnsStep {
   readonly columns?: readonly number[];
 }
 
-/** output[t] = sum over j of input[j] * weights[t * k + j], + intercepts[t] (f32, summed in double). */
+/** output[t] = sum over j of input[j] * weights[t * k + j], + intercepts[t] (in floats). */
 export interface LinearStep {
   readonly op: 'linear';
   readonly input: number;

@@ -1,6 +1,6 @@
 import type { LinearClassesStep, LinearStep, PostTransform } from '../../../model/plan/classical-steps.ts';
 import type { Kernel, Layout } from '../kernel.ts';
-import { dot } from './dot.ts';
+import { dots } from './dot.ts';
 import { putLabel } from './labels.ts';
 import { logistic, postTransform } from './post-transform.ts';
 import { rationalLogistic } from './rational.ts';
@@ -19,10 +19,9 @@ export function linearKernel(step: LinearStep, layout: Layout): Kernel {
     let from = inputUnit * rows;
     let to = outputUnit * rows;
     for (let row = 0; row < rows; row++, from += columns, to += targets) {
+      dots(f32, from, numbers, weights, columns, f32, to, targets);
       for (let target = 0; target < targets; target++)
-        f32[to + target] =
-          dot(f32, from, numbers, weights + target * columns, columns) +
-          (numbers[intercepts + target] as number);
+        f32[to + target] = (f32[to + target] as number) + (numbers[intercepts + target] as number);
       if (transform !== 'NONE') batchedTransform(transform, f32, to, targets);
     }
   };
@@ -52,10 +51,9 @@ export function linearClassesKernel(step: LinearClassesStep, layout: Layout): Ke
     let from = inputUnit * rows;
     let to = scoresUnit * rows;
     for (let row = 0; row < rows; row++, from += columns, to += classes) {
+      dots(f32, from, numbers, weights, columns, f32, to, targets);
       for (let target = 0; target < targets; target++)
-        f32[to + target] =
-          dot(f32, from, numbers, weights + target * columns, columns) +
-          (numbers[intercepts + target] as number);
+        f32[to + target] = (f32[to + target] as number) + (numbers[intercepts + target] as number);
       if (targets === 1) {
         put(run, row, (f32[to] as number) > 0 ? 1 : 0);
         bothClasses(transform, f32, to);
@@ -82,7 +80,7 @@ export function greatest(f32: Float32Array, at: number, count: number): number {
 }
 
 /** The score of the second class becomes both scores. */
-function bothClasses(transform: PostTransform, f32: Float32Array, at: number): void {
+export function bothClasses(transform: PostTransform, f32: Float32Array, at: number): void {
   const score = f32[at] as number;
   f32[at] = transform === 'LOGISTIC' ? logistic(-score) : 1 - score;
   f32[at + 1] = transform === 'LOGISTIC' ? logistic(score) : score;

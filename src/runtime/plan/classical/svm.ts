@@ -1,8 +1,9 @@
 import type { SvmClassesStep, SvmRegressionStep } from '../../../model/plan/classical-steps.ts';
 import type { Kernel, Layout } from '../kernel.ts';
 import type { PlanRun } from '../run.ts';
+import { dot } from './dot.ts';
 import { putLabel } from './labels.ts';
-import { batchedTransform } from './linear.ts';
+import { batchedTransform, bothClasses } from './linear.ts';
 import { classProbabilities, pairProbability } from './pair-probabilities.ts';
 import { compareAll } from './svm-kernel.ts';
 
@@ -24,10 +25,7 @@ export function svmRegressionKernel(step: SvmRegressionStep, layout: Layout): Ke
     const rho = numbers[run.section(step.rho) >> 2] as number;
     for (let row = 0; row < rows; row++) {
       compare(run, sections, inputUnit * rows + row * columns, similarities, count);
-      let sum = 0;
-      for (let index = 0; index < count; index++)
-        sum += (similarities[index] as number) * (numbers[coefficients + index] as number);
-      const value = fround(sum + rho);
+      const value = fround(dot(similarities, 0, numbers, coefficients, count) + rho);
       f32[outputUnit * rows + row] = step.oneClass ? (value > 0 ? 1 : -1) : value;
     }
   };
@@ -145,7 +143,8 @@ function scoresOf(step: SvmClassesStep, pairScores: Float32Array): (run: PlanRun
     };
   return ({ f32 }, to) => {
     const score = pairScores[0] as number;
-    f32[to] = transform === 'NONE' ? -score : 1 - score;
-    f32[to + 1] = score;
+    f32[to] = score;
+    bothClasses(transform, f32, to);
+    if (transform === 'NONE') f32[to] = -score;
   };
 }
