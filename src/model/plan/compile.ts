@@ -1,6 +1,7 @@
 import type { PreparedArtifact } from '../onnx/prepare.ts';
-import type { GraphProto, ModelProto, NodeProto } from '../onnx/onnx_pb.ts';
+import type { GraphProto, ModelProto, NodeProto, TensorProto } from '../onnx/onnx_pb.ts';
 import { readModel } from '../onnx/read.ts';
+import type { TensorSpec } from '../signature.ts';
 import { type EncodedPlan, encodePlan } from './blob.ts';
 import { PlanBuilder, type Probe } from './builder.ts';
 import { constantOf } from './constants.ts';
@@ -37,36 +38,66 @@ function compile({ bytes, signature }: PreparedArtifact): Exclude<Compiled, { re
   if (graph.sparseInitializer.length > 0) throw new NotCompiled('has sparse constants');
   const builder = new PlanBuilder();
   const fixedRows = fixedRowsOf(signature.inputs.map(({ shape }) => shape));
-  const values = new Map<string, Value>();
-  for (const tensor of graph.initializer) values.set(tensor.name, constantOf(tensor));
-  const inputs = signature.inputs.map(({ name, datatype, shape }, input): PlanPort => {
-    const dims = shape.slice(1);
-    if (shape.length === 0 || dims.includes(-1))
-      throw new NotCompiled(`has an input of free width (${name})`);
-    const type = planType(datatype, `input ${name}`);
-    // The builder refuses what is too wide before its columns are listed.
-    const value = builder.row(type, dims);
-    const origins = Array.from({ length: sizeOf(dims) }, (_, column) => ({ input, column }));
-    const integers = type === 'INT64' ? { integers: { rounded: true } as const } : {};
-    values.set(name, { ...value, origins, ...integers });
-    return { name, datatype, dims, register: value.register };
-  });
+  const values = new Values(graph);
+  const inputs = signature.inputs.map((spec, index) => inputPort(spec, index, values, builder));
   if (inputs.length === 0) throw new NotCompiled('has no inputs');
-  // ONNX demands their order; a file that breaks it is caught where a name isn't known.
   for (const node of usedNodes(graph)) compileNode(node, model, values, builder, fixedRows);
-  const outputs = graph.output.map(({ name }): PlanPort => {
-    const value = values.get(name);
-    if (value === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)} before it is there`);
-    if (value.kind !== 'row') throw new NotCompiled(`answers a constant (${name.slice(0, 80)})`);
-    if (value.across) throw new NotCompiled(`answers rows laid across (${name.slice(0, 80)})`);
-    if (value.integers?.rounded)
-      throw new NotCompiled(`answers INT64 of any size as they came (${name.slice(0, 80)})`);
-    return { name, datatype: value.type, dims: value.dims, register: value.register };
-  });
+  const outputs = graph.output.map(({ name }) => outputPort(name, values.get(name)));
   if (builder.work > MAX_WORK) throw new NotCompiled(`takes ${Math.ceil(builder.work)} operations a row`);
   const { registers, steps, sections, probes, work } = builder;
   const structure: PlanStructure = { format: PLAN_FORMAT, inputs, registers, steps, outputs };
   return { plan: encodePlan(structure, sections, work), structure, probes };
+}
+
+/** Values by name. Constants are read when they are used: those of strange types belong to strange operators. */
+class Values {
+  readonly #known = new Map<string, Value>();
+  readonly #constants: ReadonlyMap<string, TensorProto>;
+
+  constructor(graph: GraphProto) {
+    this.#constants = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  }
+
+  set(name: string, value: Value): void {
+    this.#known.set(name, value);
+  }
+
+  get(name: string): Value {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const tensor = this.#constants.get(name);
+    // ONNX demands the nodes' order, and a node may have outputs that are not compiled.
+    if (tensor === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)}, which is not computed before`);
+    const constant = constantOf(tensor);
+    this.#known.set(name, constant);
+    return constant;
+  }
+}
+
+function inputPort(
+  { name, datatype, shape }: TensorSpec,
+  input: number,
+  values: Values,
+  builder: PlanBuilder,
+): PlanPort {
+  const dims = shape.slice(1);
+  if (shape.length === 0 || dims.includes(-1))
+    throw new NotCompiled(`has an input of free width (${name.slice(0, 80)})`);
+  const type = planType(datatype, `input ${name.slice(0, 80)}`);
+  // The builder refuses what is too wide before its columns are listed.
+  const value = builder.row(type, dims);
+  const origins = Array.from({ length: sizeOf(dims) }, (_, column) => ({ input, column }));
+  const integers = type === 'INT64' ? { integers: { rounded: true } as const } : {};
+  values.set(name, { ...value, origins, ...integers });
+  return { name, datatype, dims, register: value.register };
+}
+
+function outputPort(name: string, value: Value): PlanPort {
+  const short = name.slice(0, 80);
+  if (value.kind !== 'row') throw new NotCompiled(`answers a constant (${short})`);
+  if (value.across) throw new NotCompiled(`answers rows laid across (${short})`);
+  if (value.integers?.rounded) throw new NotCompiled(`answers INT64 of any size as they came (${short})`);
+  return { name, datatype: value.type, dims: value.dims, register: value.register };
 }
 
 /** Nodes whose results nobody asks for aren't run. */
@@ -91,26 +122,19 @@ function fixedRowsOf(shapes: readonly (readonly number[])[]): number | undefined
 function compileNode(
   node: NodeProto,
   model: ModelProto,
-  values: Map<string, Value>,
+  values: Values,
   builder: PlanBuilder,
   fixedRows: number | undefined,
 ): void {
   const domain = node.domain === 'ai.onnx' ? '' : node.domain;
   const compiler = OPERATORS.get(domain === '' ? node.opType : `${domain}:${node.opType}`);
   if (compiler === undefined) throw new NotCompiled(`uses operator ${node.opType.slice(0, 80)}`);
-  const inputs = node.input.map((name) => {
-    if (name === '') return undefined;
-    const value = values.get(name);
-    if (value === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)} before it is there`);
-    return value;
-  });
+  const inputs = node.input.map((name) => (name === '' ? undefined : values.get(name)));
   const versions = model.opsetImport.filter((set) => (set.domain === 'ai.onnx' ? '' : set.domain) === domain);
   const opset = Math.max(0, ...versions.map(({ version }) => Number(version)));
   const outputs = compiler(planNode(node, { opset, inputs, fixedRows, builder }));
   for (const [index, name] of node.output.entries()) {
-    if (name === '') continue;
     const value = outputs[index];
-    if (value === undefined) throw new NotCompiled(`uses output ${index} of ${node.opType}`);
-    values.set(name, value);
+    if (name !== '' && value !== undefined) values.set(name, value);
   }
 }

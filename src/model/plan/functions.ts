@@ -56,7 +56,7 @@ export const UNARY = {
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundEven,
-  sign: (x: number) => (x > 0 ? 1 : x < 0 ? -1 : 0),
+  sign: (x: number) => Math.sign(x) + 0,
   isNaN: (x: number) => (Number.isNaN(x) ? 1 : 0),
   /** p, q: whether minus and plus infinity count. */
   isInf: (x: number, p: number, q: number) => ((x === -Infinity && p !== 0) || (x === Infinity && q !== 0) ? 1 : 0),

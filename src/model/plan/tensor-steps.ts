@@ -17,7 +17,7 @@ export type TensorStep =
   | ViewStep
   | GatherStep
   | PickStep
-  | LookupStep
+  | EmbeddingStep
   | ConcatStep;
 
 /** A register, or numbers of the plan's own: floats or doubles. */
@@ -58,8 +58,7 @@ export interface WhereStep {
 }
 
 /**
- * Rows times a matrix: output[m, n] = alpha * (sum over k of input[m, k] * weights[n, k]) + bias[n], summed in double
- * and rounded once. The sections are of the output's kind; alpha is a section of one double, 1 when absent.
+ * Rows times a matrix: output[m, n] = alpha * (sum over k of input[m, k] * weights[n, k]) + bias[n]. The sections are of the output's kind; alpha is a section of one double, 1 when absent.
  */
 export interface DenseStep {
   readonly op: 'dense';
@@ -147,8 +146,8 @@ export interface PickStep {
 }
 
 /** Rows of a table, a section of the output's kind, by indices from -size to size - 1, checked at run time. */
-export interface LookupStep {
-  readonly op: 'lookup';
+export interface EmbeddingStep {
+  readonly op: 'embedding';
   readonly table: number;
   readonly size: number;
   readonly inner: number;

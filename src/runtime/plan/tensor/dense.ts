@@ -2,11 +2,17 @@ import type { DenseStep } from '../../../model/plan/tensor-steps.ts';
 import type { Kernel, Layout } from '../kernel.ts';
 import { isFloat } from './numbers.ts';
 
+const { fround } = Math;
+
 export function denseKernel(step: DenseStep, layout: Layout): Kernel {
   return isFloat(layout, step.output) ? floatKernel(step, layout) : doubleKernel(step, layout);
 }
 
-/** Four outputs at a time: each element of the input is read once for them, and no sum waits for the one before. */
+/**
+ * Four outputs at a time: each element of the input is read once for them, and their sums don't wait for each other.
+ * Each term is added with one rounding, one after the other, as ONNX Runtime multiplies two rows and more: the same
+ * bits, so that ties and overflows are the same too.
+ */
 function floatKernel(step: DenseStep, layout: Layout): Kernel {
   const { m, k, n } = step;
   const fromUnit = layout.unit(step.input);
@@ -34,10 +40,10 @@ function floatKernel(step: DenseStep, layout: Layout): Kernel {
         const at3 = at2 + k;
         for (let i = 0; i < k; i++) {
           const x = f32[from + i] as number;
-          s0 += x * (numbers[at + i] as number);
-          s1 += x * (numbers[at1 + i] as number);
-          s2 += x * (numbers[at2 + i] as number);
-          s3 += x * (numbers[at3 + i] as number);
+          s0 = fround(x * (numbers[at + i] as number) + s0);
+          s1 = fround(x * (numbers[at1 + i] as number) + s1);
+          s2 = fround(x * (numbers[at2 + i] as number) + s2);
+          s3 = fround(x * (numbers[at3 + i] as number) + s3);
         }
         f32[to + j] = alpha * s0 + added(numbers, bias, j);
         f32[to + j + 1] = alpha * s1 + added(numbers, bias, j + 1);
@@ -46,7 +52,8 @@ function floatKernel(step: DenseStep, layout: Layout): Kernel {
       }
       for (; j < n; j++, at += k) {
         let sum = 0;
-        for (let i = 0; i < k; i++) sum += (f32[from + i] as number) * (numbers[at + i] as number);
+        for (let i = 0; i < k; i++)
+          sum = fround((f32[from + i] as number) * (numbers[at + i] as number) + sum);
         f32[to + j] = alpha * sum + added(numbers, bias, j);
       }
     }

@@ -3,7 +3,7 @@ import { gatherMap, viewMap } from '../../../model/plan/shapes.ts';
 import type {
   ConcatStep,
   GatherStep,
-  LookupStep,
+  EmbeddingStep,
   PickStep,
   ViewStep,
 } from '../../../model/plan/tensor-steps.ts';
@@ -75,7 +75,7 @@ export function pickKernel(step: PickStep, layout: Layout): Kernel {
   };
 }
 
-export function lookupKernel(step: LookupStep, layout: Layout): Kernel {
+export function embeddingKernel(step: EmbeddingStep, layout: Layout): Kernel {
   const { size, inner } = step;
   const count = layout.width(step.indices);
   const indicesUnit = layout.unit(step.indices);

@@ -47,10 +47,13 @@ const sumSquare: Aggregate = (numbers, from, places) => {
   return total;
 };
 
+/** NaN stays when it comes first and is passed over later, as in ONNX Runtime's short reductions. */
 const greatest: Aggregate = (numbers, from, places) => {
-  let found = -Infinity;
-  for (let index = 0; index < places.length; index++)
-    found = Math.max(found, numbers[from + (places[index] as number)] as number);
+  let found = numbers[from + (places[0] as number)] as number;
+  for (let index = 1; index < places.length; index++) {
+    const x = numbers[from + (places[index] as number)] as number;
+    if (x > found) found = x;
+  }
   return found;
 };
 
@@ -59,12 +62,18 @@ const AGGREGATES: Readonly<Record<ReduceName, Aggregate>> = {
   sumSquare,
   max: greatest,
   mean: (numbers, from, places) => sum(numbers, from, places) / places.length,
-  l2: (numbers, from, places) => Math.sqrt(sumSquare(numbers, from, places)),
+  l2(numbers, from, places) {
+    const squares = sumSquare(numbers, from, places);
+    // Of floats, those of large numbers overflow before the root is taken.
+    return Math.sqrt(numbers instanceof Float32Array ? Math.fround(squares) : squares);
+  },
   logSum: (numbers, from, places) => Math.log(sum(numbers, from, places)),
   min(numbers, from, places) {
-    let found = Infinity;
-    for (let index = 0; index < places.length; index++)
-      found = Math.min(found, numbers[from + (places[index] as number)] as number);
+    let found = numbers[from + (places[0] as number)] as number;
+    for (let index = 1; index < places.length; index++) {
+      const x = numbers[from + (places[index] as number)] as number;
+      if (x < found) found = x;
+    }
     return found;
   },
   prod(numbers, from, places) {
@@ -85,6 +94,7 @@ const AGGREGATES: Readonly<Record<ReduceName, Aggregate>> = {
     let total = 0;
     for (let index = 0; index < places.length; index++)
       total += Math.exp((numbers[from + (places[index] as number)] as number) - base);
-    return Math.log(total) + base;
+    // Terms too small for a float's sum are too small for its logarithm.
+    return Math.log(numbers instanceof Float32Array ? Math.fround(total) : total) + base;
   },
 };

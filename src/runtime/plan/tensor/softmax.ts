@@ -8,6 +8,7 @@ export function softmaxKernel(step: SoftmaxStep, layout: Layout): Kernel {
   const float = isFloat(layout, step.input);
   const fromUnit = layout.unit(step.input);
   const toUnit = layout.unit(step.output);
+  const rounded = float ? Math.fround : (x: number) => x;
   return (run) => {
     const { rows } = run;
     const numbers = arrayOf(run, float);
@@ -24,10 +25,11 @@ export function softmaxKernel(step: SoftmaxStep, layout: Layout): Kernel {
           numbers[to + at] = power;
           sum += power;
         }
-        const logSum = Math.log(sum);
+        // Terms too small for a float's sum are too small for its logarithm.
+        const logSum = float ? Math.fround(Math.log(Math.fround(sum))) : Math.log(sum);
         for (let at = column; at < end; at += inner)
           numbers[to + at] = log
-            ? (numbers[at] as number) - most - logSum
+            ? rounded((numbers[at] as number) - most) - logSum
             : (numbers[to + at] as number) / sum;
       }
     }

@@ -1,11 +1,12 @@
-import { UNARY } from '../../../model/plan/functions.ts';
+import { UNARY, type UnaryName } from '../../../model/plan/functions.ts';
 import type { UnaryStep, WhereStep } from '../../../model/plan/tensor-steps.ts';
 import { sizeOf } from '../../../model/plan/values.ts';
+import { rationalLogistic, rationalTanh } from '../classical/rational.ts';
 import type { Kernel, Layout } from '../kernel.ts';
 import { arrayOf, isFloat, type Source, sourceOf } from './numbers.ts';
 
 export function unaryKernel(step: UnaryStep, layout: Layout): Kernel {
-  const apply = UNARY[step.f];
+  const apply = functionOf(step.f, isFloat(layout, step.output));
   const { parameters } = step;
   const width = layout.width(step.output);
   const fromFloat = isFloat(layout, step.input);
@@ -25,6 +26,13 @@ export function unaryKernel(step: UnaryStep, layout: Layout): Kernel {
     for (let index = 0; index < count; index++)
       output[to + index] = apply(input[from + index] as number, p, q);
   };
+}
+
+/** Of floats ONNX Runtime has two functions whose small results are less exact than their own. */
+function functionOf(f: UnaryName, float: boolean): (x: number, p: number, q: number) => number {
+  if (float && f === 'sigmoid') return rationalLogistic;
+  if (float && f === 'tanh') return rationalTanh;
+  return UNARY[f];
 }
 
 export function whereKernel(step: WhereStep, layout: Layout): Kernel {

@@ -36,7 +36,7 @@ function lookup(node: PlanNode, table: Value, indices: RowValue, axis: number): 
     rangeOf(table),
   );
   builder.step(
-    { op: 'lookup', table: section, size, inner, indices: indices.register, output: output.register },
+    { op: 'embedding', table: section, size, inner, indices: indices.register, output: output.register },
     sizeOf(output.dims) + 10,
   );
   return output;
