@@ -51,26 +51,44 @@ function checkInput(port: PlanPort, tensor: NamedTensor, rows: number): Elements
   return layElements(tensor);
 }
 
-/** Puts a block of its rows, from `first`, into its register. */
-export function readInput(
-  run: PlanRun,
-  layout: Layout,
-  { register }: PlanPort,
-  elements: Elements,
-  first: number,
-): void {
+/** Puts a block of an input's rows, from `first`, into its register. */
+export type InputReader = (run: PlanRun, elements: Elements, first: number) => void;
+
+export function inputReader({ register, datatype }: PlanPort, layout: Layout): InputReader {
   const width = layout.width(register);
-  const to = layout.unit(register) * run.rows;
+  const unit = layout.unit(register);
+  if (datatype === 'BYTES')
+    return (run, elements, first) => {
+      const { rows, text } = run;
+      for (let index = 0; index < width * rows; index++)
+        text[unit * rows + index] = elements[width * first + index] as string;
+    };
+  if (datatype === 'INT64') return (run, elements, first) => readLongs(run, elements, first, width, unit);
+  const isFloat = layout.kind(register) === 'f32';
+  return (run, elements, first) => {
+    const { rows } = run;
+    const source = elements as Float32Array;
+    const target = isFloat ? run.f32 : run.f64;
+    const to = unit * rows;
+    const from = width * first;
+    const count = width * rows;
+    if (count >= COPIED) target.set(source.subarray(from, from + count), to);
+    else for (let index = 0; index < count; index++) target[to + index] = source[from + index] as number;
+  };
+}
+
+/** From here on a call for all is faster than a loop. */
+const COPIED = 64;
+
+/** By halves: as doubles without a BigInt each. Those beyond 2^53 are rounded once, as Number rounds them. */
+function readLongs(run: PlanRun, elements: Elements, first: number, width: number, unit: number): void {
+  const { buffer, byteOffset } = elements as BigInt64Array;
   const count = width * run.rows;
-  const from = width * first;
-  if (Array.isArray(elements)) {
-    for (let index = 0; index < count; index++) run.text[to + index] = elements[from + index] as string;
-    return;
-  }
-  const target = layout.kind(register) === 'f32' ? run.f32 : run.f64;
-  if (elements instanceof BigInt64Array || elements instanceof BigUint64Array)
-    for (let index = 0; index < count; index++) target[to + index] = Number(elements[from + index]);
-  else for (let index = 0; index < count; index++) target[to + index] = elements[from + index] as number;
+  const halves = new Int32Array(buffer, byteOffset + 8 * width * first, 2 * count);
+  const to = unit * run.rows;
+  for (let index = 0; index < count; index++)
+    run.f64[to + index] =
+      (halves[2 * index + 1] as number) * 2 ** 32 + ((halves[2 * index] as number) >>> 0);
 }
 
 function invalid(message: string): ShoalError {

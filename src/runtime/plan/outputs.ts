@@ -9,29 +9,42 @@ export function newOutput({ datatype, dims }: PlanPort, rows: number): Elements 
   return newElements(datatype, rows * sizeOf(dims));
 }
 
-/** Takes a block of rows, from `first`, out of its register. */
-export function writeOutput(
-  run: PlanRun,
-  layout: Layout,
-  { register, datatype }: PlanPort,
-  output: Elements,
-  first: number,
-): void {
+/** Takes a block of an output's rows, from `first`, out of its register. */
+export type OutputWriter = (run: PlanRun, output: Elements, first: number) => void;
+
+export function outputWriter({ register, datatype }: PlanPort, layout: Layout): OutputWriter {
   const width = layout.width(register);
-  const from = layout.unit(register) * run.rows;
-  const count = width * run.rows;
-  const to = width * first;
-  if (Array.isArray(output)) {
-    for (let index = 0; index < count; index++) output[to + index] = run.text[from + index] as string;
-    return;
-  }
-  const source = layout.kind(register) === 'f32' ? run.f32 : run.f64;
-  if (datatype === 'INT64') {
-    const integers = output as BigInt64Array;
-    for (let index = 0; index < count; index++) integers[to + index] = BigInt(source[from + index] as number);
-  } else {
+  const unit = layout.unit(register);
+  if (datatype === 'BYTES')
+    return (run, output, first) => {
+      const texts = output as string[];
+      const { rows, text } = run;
+      for (let index = 0; index < width * rows; index++)
+        texts[width * first + index] = text[unit * rows + index] as string;
+    };
+  if (datatype === 'INT64') return (run, output, first) => writeLongs(run, output, first, width, unit);
+  const isFloat = layout.kind(register) === 'f32';
+  return (run, output, first) => {
+    const { rows } = run;
     const numbers = output as Float32Array;
-    for (let index = 0; index < count; index++) numbers[to + index] = source[from + index] as number;
+    const source = isFloat ? run.f32 : run.f64;
+    const from = unit * rows;
+    const to = width * first;
+    for (let index = 0; index < width * rows; index++) numbers[to + index] = source[from + index] as number;
+  };
+}
+
+/** By halves, without a BigInt each. */
+function writeLongs(run: PlanRun, output: Elements, first: number, width: number, unit: number): void {
+  const { buffer, byteOffset } = output as BigInt64Array;
+  const count = width * run.rows;
+  const halves = new Int32Array(buffer, byteOffset + 8 * width * first, 2 * count);
+  const from = unit * run.rows;
+  for (let index = 0; index < count; index++) {
+    const value = run.f64[from + index] as number;
+    // A store keeps the lower 32 bits; doubles that are integers have exact halves.
+    halves[2 * index] = value;
+    halves[2 * index + 1] = Math.floor(value / 2 ** 32);
   }
 }
 

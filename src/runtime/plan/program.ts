@@ -1,10 +1,10 @@
 import type { PlanStructure } from '../../model/plan/structure.ts';
 import type { Elements } from '../../model/elements.ts';
 import type { NamedTensor } from '../../model/signature.ts';
-import { checkInputs, readInput } from './inputs.ts';
+import { checkInputs, type InputReader, inputReader } from './inputs.ts';
 import { type Kernel, type PlacedRegisters, placeRegisters } from './kernel.ts';
 import { makeKernel } from './kernels.ts';
-import { newOutput, tensorOf, writeOutput } from './outputs.ts';
+import { newOutput, type OutputWriter, outputWriter, tensorOf } from './outputs.ts';
 import type { PlanMemory, PlanRun } from './run.ts';
 
 /** Elements of all registers that are worked on at once: what fits a processor's cache. */
@@ -16,12 +16,16 @@ export class PlanProgram {
   readonly structure: PlanStructure;
   readonly #layout: PlacedRegisters;
   readonly #kernels: readonly Kernel[];
+  readonly #readers: readonly InputReader[];
+  readonly #writers: readonly OutputWriter[];
   readonly #blockRows: number;
 
   constructor(structure: PlanStructure) {
     this.structure = structure;
     this.#layout = placeRegisters(structure.registers);
     this.#kernels = structure.steps.map((step) => makeKernel(step, this.#layout));
+    this.#readers = structure.inputs.map((port) => inputReader(port, this.#layout));
+    this.#writers = structure.outputs.map((port) => outputWriter(port, this.#layout));
     const elements = structure.registers.reduce((sum, { width }) => sum + width, 0);
     this.#blockRows = Math.max(1, Math.min(MAX_BLOCK_ROWS, Math.floor(BLOCK_ELEMENTS / elements)));
   }
@@ -36,16 +40,29 @@ export class PlanProgram {
     try {
       for (let first = 0; first < rows; first += this.#blockRows) {
         run.rows = Math.min(this.#blockRows, rows - first);
-        run.reserve(this.#layout.f32 * run.rows, this.#layout.f64 * run.rows);
-        for (const [index, port] of structure.inputs.entries())
-          readInput(run, this.#layout, port, elements[index] as Elements, first);
-        for (const kernel of this.#kernels) kernel(run);
-        for (const [index, port] of structure.outputs.entries())
-          writeOutput(run, this.#layout, port, outputs[index] as Elements, first);
+        this.#runBlock(run, elements, outputs, first);
       }
     } finally {
       run.end();
     }
     return structure.outputs.map((port, index) => tensorOf(port, rows, outputs[index] as Elements));
+  }
+
+  /** Plain loops: it is the way of every prediction, and most are of one row. */
+  #runBlock(
+    run: PlanRun,
+    elements: readonly Elements[],
+    outputs: readonly Elements[],
+    first: number,
+  ): void {
+    const readers = this.#readers;
+    const kernels = this.#kernels;
+    const writers = this.#writers;
+    run.reserve(this.#layout.f32 * run.rows, this.#layout.f64 * run.rows);
+    for (let index = 0; index < readers.length; index++)
+      (readers[index] as InputReader)(run, elements[index] as Elements, first);
+    for (let index = 0; index < kernels.length; index++) (kernels[index] as Kernel)(run);
+    for (let index = 0; index < writers.length; index++)
+      (writers[index] as OutputWriter)(run, outputs[index] as Elements, first);
   }
 }
