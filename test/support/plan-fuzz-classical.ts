@@ -1,151 +1,93 @@
-import { elementBytes, type Elements } from '../../src/model/elements.ts';
-import type { Datatype, NamedTensor } from '../../src/model/signature.ts';
+import type { NamedTensor } from '../../src/model/signature.ts';
+import { int64s, node } from './onnx-builder.ts';
 import {
-  ELEMENT,
-  int64s,
-  model,
-  node,
-  type NodeInit,
-  type TensorInit,
-  value,
-  type ValueInit,
-} from './onnx-builder.ts';
+  type Attributes,
+  type Flow,
+  FuzzedGraph,
+  ML,
+  ODD,
+  type Random,
+  tensorOf,
+  type Type,
+  WORDS,
+} from './plan-fuzz-graph.ts';
 
-/** Uniform from 0, below 1. */
-export type Random = () => number;
-
-export interface FuzzedGraph {
-  readonly artifact: Uint8Array;
-  readonly inputs: readonly NamedTensor[];
-}
-
-type Type = 'FP32' | 'FP64' | 'INT64' | 'INT32' | 'BYTES';
-
-interface Flow {
-  readonly name: string;
-  readonly type: Type;
-  /** Without the rows. */
-  readonly dims: readonly number[];
-}
-
-const ELEMENTS: Readonly<Record<Type, number>> = {
-  FP32: ELEMENT.float,
-  FP64: ELEMENT.double,
-  INT64: ELEMENT.int64,
-  INT32: ELEMENT.int32,
-  BYTES: ELEMENT.string,
-};
-const ML = 'ai.onnx.ml';
-const WORDS = ['', 'a', 'b', 'Zürich', 'zürich', '北京', 'a ', '😀', 'north', '1', '_Unused'];
-const ODD = [Number.NaN, Infinity, -Infinity, 0, -0, 1, -1, 0.5, 2.7, -2.7];
 const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'];
 
 /** A graph of ai.onnx.ml operators but for trees, and rows that hit its categories, ties and odd numbers. */
-export function randomClassicalGraph(random: Random): FuzzedGraph {
-  return new Fuzz(random).graph();
+export function randomClassicalGraph(random: Random): {
+  readonly artifact: Uint8Array;
+  readonly inputs: readonly NamedTensor[];
+} {
+  const graph = new ClassicalGraph(random);
+  graph.grow();
+  return { artifact: graph.artifact(), inputs: graph.inputs.map((input) => graph.tensor(input)) };
 }
 
-type Attributes = Parameters<typeof node>[3];
-
-class Fuzz {
-  readonly #random: Random;
-  readonly #nodes: NodeInit[] = [];
-  readonly #inputs: Flow[] = [];
-  readonly #outputs: Flow[] = [];
-  readonly #constants: TensorInit[] = [];
-  readonly #rows: number;
-  readonly #opset: number;
-  /** Integers that inputs are made of: small, so that categories are hit. */
-  #names = 0;
-
-  constructor(random: Random) {
-    this.#random = random;
-    this.#rows = 1 + this.#below(6);
-    this.#opset = this.#pick([1, 2, 3, 4]);
-  }
-
-  graph(): FuzzedGraph {
-    const branches = 1 + this.#below(3);
+class ClassicalGraph extends FuzzedGraph {
+  grow(): void {
+    const branches = 1 + this.below(3);
     const ends: Flow[] = [];
     for (let branch = 0; branch < branches; branch++)
-      ends.push(this.#random() < 0.4 ? this.#category() : this.#numeric());
+      ends.push(this.random() < 0.4 ? this.#category() : this.#numeric());
     const vectors = ends.filter(({ type, dims }) => type === 'FP32' && dims.length > 0);
-    if (vectors.length > 1 && this.#random() < 0.7) {
+    if (vectors.length > 1 && this.random() < 0.7) {
       const widths = vectors.map(({ dims }) =>
-        Math.max(1, dims.reduce((a, b) => a * b, 1) + this.#pick([0, 0, 0, 1, -1])),
+        Math.max(1, dims.reduce((a, b) => a * b, 1) + this.pick([0, 0, 0, 1, -1])),
       );
-      const joined = this.#add('FeatureVectorizer', vectors, 'FP32', [widths.reduce((a, b) => a + b)], {
+      const joined = this.add('FeatureVectorizer', vectors, 'FP32', [widths.reduce((a, b) => a + b)], {
         inputdimensions: widths.map(BigInt),
       });
       this.#head(joined);
     } else for (const end of ends) this.#end(end);
-    return { artifact: this.#artifact(), inputs: this.#inputs.map((input) => this.#tensor(input)) };
-  }
-
-  #artifact(): Uint8Array {
-    const declare = ({ name, type, dims }: Flow): ValueInit => value(name, ELEMENTS[type], ['N', ...dims]);
-    return model(
-      {
-        node: this.#nodes,
-        input: this.#inputs.map(declare),
-        output: this.#outputs.map(declare),
-        initializer: this.#constants,
-      },
-      {
-        opsets: [
-          ['', 17],
-          [ML, this.#opset],
-        ],
-      },
-    );
   }
 
   #numeric(): Flow {
-    const type = this.#pick<Type>(['FP32', 'FP32', 'FP32', 'FP64', 'INT64', 'INT32']);
-    let flow = this.#input(type, [1 + this.#below(5)]);
-    for (let step = this.#below(4); step > 0; step--) flow = this.#step(flow);
+    const type = this.pick<Type>(['FP32', 'FP32', 'FP32', 'FP64', 'INT64', 'INT32']);
+    let flow = this.input(type, [1 + this.below(5)]);
+    for (let step = this.below(4); step > 0; step--) flow = this.#step(flow);
     return flow;
   }
 
   #step(flow: Flow): Flow {
     const [width = 1] = flow.dims;
-    const kind = this.#below(5);
+    const kind = this.below(5);
     if (kind === 0)
-      return this.#add('Scaler', [flow], 'FP32', flow.dims, {
-        offset: this.#numbers(width),
-        scale: this.#numbers(width),
+      return this.add('Scaler', [flow], 'FP32', flow.dims, {
+        offset: this.numbers(width),
+        scale: this.numbers(width),
       });
     if (kind === 1) {
-      const norm = this.#pick(['MAX', 'L1', 'L2']);
+      const norm = this.pick(['MAX', 'L1', 'L2']);
       return norm === 'L2' && flow.type !== 'FP32'
         ? flow
-        : this.#add('Normalizer', [flow], 'FP32', flow.dims, { norm });
+        : this.add('Normalizer', [flow], 'FP32', flow.dims, { norm });
     }
     if (kind === 2 && flow.type === 'FP32')
-      return this.#add('Imputer', [flow], 'FP32', flow.dims, {
-        imputed_value_floats: this.#numbers(this.#pick([1, width, width, 3])),
-        replaced_value_float: this.#pick(ODD),
+      return this.add('Imputer', [flow], 'FP32', flow.dims, {
+        imputed_value_floats: this.numbers(this.pick([1, width, width, 3])),
+        replaced_value_float: this.pick(ODD),
       });
     if (kind === 2 && flow.type === 'INT64')
-      return this.#add('Imputer', [flow], 'INT64', flow.dims, {
-        imputed_value_int64s: this.#integers(this.#pick([1, width])).map(BigInt),
-        replaced_value_int64: BigInt(this.#below(3)),
+      return this.add('Imputer', [flow], 'INT64', flow.dims, {
+        imputed_value_int64s: this.integers(this.pick([1, width])).map(BigInt),
+        replaced_value_int64: BigInt(this.below(3)),
       });
-    if (kind === 3 && flow.type === 'FP32' && this.#random() < 0.5)
-      return this.#add('Binarizer', [flow], 'FP32', flow.dims, { threshold: this.#number() });
-    const columns = Array.from({ length: 1 + this.#below(4) }, () => this.#below(width));
-    const name = this.#name();
-    this.#constants.push(int64s(name, [columns.length], columns.map(BigInt)));
-    return this.#add('ArrayFeatureExtractor', [flow, { ...flow, name }], flow.type, [columns.length]);
+    if (kind === 3 && flow.type === 'FP32' && this.random() < 0.5)
+      return this.add('Binarizer', [flow], 'FP32', flow.dims, { threshold: this.number() });
+    const columns = Array.from({ length: 1 + this.below(4) }, () => this.below(width));
+    const name = this.name();
+    this.constants.push(int64s(name, [columns.length], columns.map(BigInt)));
+    return this.add('ArrayFeatureExtractor', [flow, { ...flow, name }], flow.type, [columns.length]);
   }
 
   #end(flow: Flow): void {
-    if (flow.type === 'BYTES' || flow.dims.length !== 1 || this.#random() < 0.2) this.#outputs.push(flow);
+    if (flow.type === 'BYTES' || flow.dims.length !== 1 || this.random() < 0.2) this.outputs.push(flow);
     else this.#head(flow);
   }
 
   #head(flow: Flow): void {
-    const kind = this.#below(5);
+    const kind = this.below(5);
     if (kind === 0 && flow.type === 'FP32') this.#regressor(flow);
     else if (kind === 1) this.#svmClassifier(flow);
     else if (kind === 2 && flow.type === 'FP32') this.#svmRegressor(flow);
@@ -154,50 +96,50 @@ class Fuzz {
 
   #regressor(flow: Flow): void {
     const [width = 1] = flow.dims;
-    const targets = 1 + this.#below(6);
-    this.#outputs.push(
-      this.#add('LinearRegressor', [flow], 'FP32', [targets], {
-        coefficients: this.#numbers(width * targets),
-        ...(this.#random() < 0.8 ? { intercepts: this.#numbers(this.#pick([targets, targets, 1])) } : {}),
+    const targets = 1 + this.below(6);
+    this.outputs.push(
+      this.add('LinearRegressor', [flow], 'FP32', [targets], {
+        coefficients: this.numbers(width * targets),
+        ...(this.random() < 0.8 ? { intercepts: this.numbers(this.pick([targets, targets, 1])) } : {}),
         targets: BigInt(targets),
-        post_transform: this.#pick(TRANSFORMS),
+        post_transform: this.pick(TRANSFORMS),
       }),
     );
   }
 
   #classifier(flow: Flow): void {
     const [width = 1] = flow.dims;
-    const targets = 1 + this.#below(6);
+    const targets = 1 + this.below(6);
     const classes = Math.max(2, targets);
-    const transform = this.#pick(TRANSFORMS);
+    const transform = this.pick(TRANSFORMS);
     this.#classes(flow, 'LinearClassifier', classes, {
-      coefficients: this.#numbers(width * targets),
-      intercepts: this.#numbers(targets),
-      multi_class: BigInt(this.#below(2)),
+      coefficients: this.numbers(width * targets),
+      intercepts: this.numbers(targets),
+      multi_class: BigInt(this.below(2)),
       post_transform: targets === 1 && transform === 'PROBIT' ? 'NONE' : transform,
     });
   }
 
   #svmClassifier(flow: Flow): void {
     const [width = 1] = flow.dims;
-    const classes = 2 + this.#below(3);
+    const classes = 2 + this.below(3);
     const pairs = (classes * (classes - 1)) / 2;
-    const perClass = Array.from({ length: classes }, () => 1 + this.#below(3));
+    const perClass = Array.from({ length: classes }, () => 1 + this.below(3));
     const total = perClass.reduce((a, b) => a + b);
-    const isProbable = this.#random() < 0.5;
-    const transform = this.#pick(TRANSFORMS);
+    const isProbable = this.random() < 0.5;
+    const transform = this.pick(TRANSFORMS);
     this.#classes(
       flow,
       'SVMClassifier',
       classes,
       {
         ...this.#kernel(),
-        support_vectors: this.#numbers(total * width),
-        coefficients: this.#numbers((classes - 1) * total),
+        support_vectors: this.numbers(total * width),
+        coefficients: this.numbers((classes - 1) * total),
         vectors_per_class: perClass.map(BigInt),
-        rho: this.#numbers(pairs),
+        rho: this.numbers(pairs),
         post_transform: classes === 2 && !isProbable && transform === 'PROBIT' ? 'NONE' : transform,
-        ...(isProbable ? { prob_a: this.#numbers(pairs), prob_b: this.#numbers(pairs) } : {}),
+        ...(isProbable ? { prob_a: this.numbers(pairs), prob_b: this.numbers(pairs) } : {}),
       },
       isProbable || classes === 2 ? classes : pairs,
     );
@@ -205,38 +147,32 @@ class Fuzz {
 
   #svmRegressor(flow: Flow): void {
     const [width = 1] = flow.dims;
-    const vectors = 1 + this.#below(5);
-    this.#outputs.push(
-      this.#add('SVMRegressor', [flow], 'FP32', [1], {
+    const vectors = 1 + this.below(5);
+    this.outputs.push(
+      this.add('SVMRegressor', [flow], 'FP32', [1], {
         ...this.#kernel(),
-        support_vectors: this.#numbers(vectors * width),
-        coefficients: this.#numbers(vectors),
+        support_vectors: this.numbers(vectors * width),
+        coefficients: this.numbers(vectors),
         n_supports: BigInt(vectors),
-        rho: this.#numbers(1),
-        one_class: BigInt(this.#below(2)),
+        rho: this.numbers(1),
+        one_class: BigInt(this.below(2)),
       }),
     );
   }
 
-  #kernel(): NonNullable<Attributes> {
+  #kernel(): Attributes {
     return {
-      kernel_type: this.#pick(['LINEAR', 'POLY', 'RBF', 'SIGMOID']),
-      kernel_params: [this.#pick([0.25, 0.5, 1]), this.#pick([0, 0.5]), this.#pick([1, 2, 3, 4])],
+      kernel_type: this.pick(['LINEAR', 'POLY', 'RBF', 'SIGMOID']),
+      kernel_params: [this.pick([0.25, 0.5, 1]), this.pick([0, 0.5]), this.pick([1, 2, 3, 4])],
     };
   }
 
   /** A classifier's label and scores. */
-  #classes(
-    flow: Flow,
-    op: string,
-    classes: number,
-    attributes: NonNullable<Attributes>,
-    columns = classes,
-  ): void {
-    const isText = this.#random() < 0.5;
-    const label: Flow = { name: this.#name(), type: isText ? 'BYTES' : 'INT64', dims: [] };
-    const scores: Flow = { name: this.#name(), type: 'FP32', dims: [columns] };
-    this.#nodes.push(
+  #classes(flow: Flow, op: string, classes: number, attributes: Attributes, columns = classes): void {
+    const isText = this.random() < 0.5;
+    const label: Flow = { name: this.name(), type: isText ? 'BYTES' : 'INT64', dims: [] };
+    const scores: Flow = { name: this.name(), type: 'FP32', dims: [columns] };
+    this.nodes.push(
       node(
         op,
         [flow.name],
@@ -250,29 +186,29 @@ class Fuzz {
         ML,
       ),
     );
-    this.#outputs.push(label, scores);
+    this.outputs.push(label, scores);
   }
 
   #category(): Flow {
-    const kind = this.#below(3);
-    const isText = this.#random() < 0.5;
-    const dims = this.#pick([[1], [2], [3]]);
+    const kind = this.below(3);
+    const isText = this.random() < 0.5;
+    const dims = this.pick([[1], [2], [3]]);
     if (kind === 0) {
-      const type = isText ? 'BYTES' : this.#pick<Type>(['INT64', 'FP32', 'FP64']);
-      const categories = isText ? this.#words() : this.#integers(1 + this.#below(5)).map(BigInt);
-      return this.#add('OneHotEncoder', [this.#input(type, dims)], 'FP32', [...dims, categories.length], {
+      const type = isText ? 'BYTES' : this.pick<Type>(['INT64', 'FP32', 'FP64']);
+      const categories = isText ? this.#words() : this.integers(1 + this.below(5)).map(BigInt);
+      return this.add('OneHotEncoder', [this.input(type, dims)], 'FP32', [...dims, categories.length], {
         [isText ? 'cats_strings' : 'cats_int64s']: categories,
-        zeros: this.#random() < 0.9 ? 1n : 0n,
+        zeros: this.random() < 0.9 ? 1n : 0n,
       });
     }
-    if (kind === 1 || this.#opset === 1) {
+    if (kind === 1 || this.opset === 1) {
       const words = this.#words();
       const name = kind === 1 ? 'CategoryMapper' : 'LabelEncoder';
-      const input = this.#input(isText ? 'BYTES' : 'INT64', dims);
-      return this.#add(name, [input], isText ? 'INT64' : 'BYTES', dims, {
+      const input = this.input(isText ? 'BYTES' : 'INT64', dims);
+      return this.add(name, [input], isText ? 'INT64' : 'BYTES', dims, {
         [kind === 1 ? 'cats_strings' : 'classes_strings']: words,
-        ...(kind === 1 ? { cats_int64s: this.#integers(words.length).map(BigInt) } : {}),
-        ...(this.#random() < 0.5 ? { default_string: 'other', default_int64: 99n } : {}),
+        ...(kind === 1 ? { cats_int64s: this.integers(words.length).map(BigInt) } : {}),
+        ...(this.random() < 0.5 ? { default_string: 'other', default_int64: 99n } : {}),
       });
     }
     return this.#labelEncoder(dims);
@@ -280,11 +216,11 @@ class Fuzz {
 
   #labelEncoder(dims: readonly number[]): Flow {
     const types: readonly Type[] = ['BYTES', 'INT64', 'FP32'];
-    const from = this.#pick(types);
+    const from = this.pick(types);
     // Before version 4 not all of them, nor tensors.
-    const to = this.#pick(types.filter((type) => this.#opset >= 4 || type !== from));
-    const count = 1 + this.#below(5);
-    const isTensor = this.#opset >= 4 && this.#random() < 0.4;
+    const to = this.pick(types.filter((type) => this.opset >= 4 || type !== from));
+    const count = 1 + this.below(5);
+    const isTensor = this.opset >= 4 && this.random() < 0.4;
     const attributes: Record<string, unknown> = {};
     for (const [what, type] of [
       ['keys', from],
@@ -295,114 +231,21 @@ class Fuzz {
       if (isTensor) attributes[`${what}_tensor`] = { tensor: tensorOf(type, list) };
       else attributes[`${what}_${suffix}`] = type === 'INT64' ? (list as number[]).map(BigInt) : list;
     }
-    if (isTensor && this.#random() < 0.7)
+    if (isTensor && this.random() < 0.7)
       attributes['default_tensor'] = { tensor: tensorOf(to, this.#list(to, 1)) };
-    else if (this.#random() < 0.5)
+    else if (this.random() < 0.5)
       Object.assign(attributes, { default_string: 'other', default_int64: 99n, default_float: 9.5 });
-    return this.#add(
-      'LabelEncoder',
-      [this.#input(from, dims)],
-      to,
-      dims,
-      attributes as NonNullable<Attributes>,
-    );
+    return this.add('LabelEncoder', [this.input(from, dims)], to, dims, attributes as Attributes);
   }
 
   #list(type: Type, count: number): readonly (number | string)[] {
-    if (type === 'BYTES') return Array.from({ length: count }, () => this.#pick(WORDS));
+    if (type === 'BYTES') return Array.from({ length: count }, () => this.pick(WORDS));
     return type === 'INT64'
-      ? this.#integers(count)
-      : this.#numbers(count).map((n) => (this.#random() < 0.3 ? this.#pick(ODD) : n));
+      ? this.integers(count)
+      : this.numbers(count).map((n) => (this.random() < 0.3 ? this.pick(ODD) : n));
   }
 
   #words(): string[] {
-    return Array.from({ length: 1 + this.#below(5) }, () => this.#pick(WORDS));
+    return Array.from({ length: 1 + this.below(5) }, () => this.pick(WORDS));
   }
-
-  #input(type: Type, dims: readonly number[]): Flow {
-    const flow = { name: this.#name(), type, dims };
-    this.#inputs.push(flow);
-    return flow;
-  }
-
-  #add(
-    op: string,
-    inputs: readonly Flow[],
-    type: Type,
-    dims: readonly number[],
-    attributes?: Attributes,
-  ): Flow {
-    const name = this.#name();
-    this.#nodes.push(
-      node(
-        op,
-        inputs.map((input) => input.name),
-        [name],
-        attributes,
-        ML,
-      ),
-    );
-    return { name, type, dims };
-  }
-
-  #tensor({ name, type, dims }: Flow): NamedTensor {
-    const count = dims.reduce((a, b) => a * b, this.#rows);
-    const isOdd = this.#random() < 0.3;
-    const numbers = Array.from({ length: count }, () =>
-      isOdd && this.#random() < 0.3 ? this.#pick(ODD) : this.#number(),
-    );
-    const integers = numbers.map((n) => (Number.isFinite(n) ? Math.trunc(n) : 7));
-    const elements: Readonly<Record<Type, () => Elements>> = {
-      FP32: () => Float32Array.from(numbers),
-      FP64: () => Float64Array.from(numbers),
-      INT64: () => BigInt64Array.from(integers, BigInt),
-      INT32: () => Int32Array.from(integers),
-      BYTES: () => Array.from({ length: count }, () => this.#pick([...WORDS, 'unseen'])),
-    };
-    return {
-      name,
-      datatype: type satisfies Datatype,
-      shape: [this.#rows, ...dims],
-      data: elementBytes(elements[type]()),
-    };
-  }
-
-  /** Eighths: sums and products of some of them are exact, so that ties are ties however they are summed. */
-  #number(): number {
-    return (this.#below(49) - 24) / 8;
-  }
-
-  #numbers(count: number): number[] {
-    return Array.from({ length: count }, () => this.#number());
-  }
-
-  #integers(count: number): number[] {
-    return Array.from({ length: count }, () => this.#below(7) - 3);
-  }
-
-  #name(): string {
-    return `v${this.#names++}`;
-  }
-
-  #below(count: number): number {
-    return Math.floor(this.#random() * count);
-  }
-
-  #pick<T>(from: readonly T[]): T {
-    return from[this.#below(from.length)] as T;
-  }
-}
-
-function tensorOf(type: Type, list: readonly (number | string)[]): TensorInit {
-  const dims = [BigInt(list.length)];
-  const name = '';
-  if (type === 'BYTES')
-    return {
-      name,
-      dims,
-      dataType: ELEMENT.string,
-      stringData: list.map((text) => new TextEncoder().encode(String(text))),
-    };
-  if (type === 'INT64') return { name, dims, dataType: ELEMENT.int64, int64Data: list.map(BigInt) };
-  return { name, dims, dataType: ELEMENT.float, floatData: list.map(Number) };
 }

@@ -22,9 +22,9 @@ const SIMILARITIES: Readonly<Record<SvmKernel, Similarity>> = {
     let sum = 0;
     for (let j = 0; j < columns; j++) {
       const difference = fround((f32[from + j] as number) - (vectors[at + j] as number));
-      sum += difference * difference;
+      sum = fround(sum + fround(difference * difference));
     }
-    return exp(fround(-(vectors[parameters] as number) * fround(sum)));
+    return exp(fround(-(vectors[parameters] as number) * sum));
   },
   SIGMOID: (run, parameters, from, at, columns) => rationalTanh(affine(run, parameters, from, at, columns)),
 };

@@ -1,7 +1,7 @@
 import type { Labels, PostTransform } from '../../classical-steps.ts';
 import type { PlanNode } from '../../node.ts';
 import { NotCompiled } from '../../not-compiled.ts';
-import type { RowValue } from '../../values.ts';
+import type { Integers, RowValue } from '../../values.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const TRANSFORMS: ReadonlySet<string> = new Set(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT']);
@@ -44,7 +44,14 @@ export function labelsOf(node: PlanNode, ints: string, strings: string): Labels 
 
 /** A register for one label a row. */
 export function labelRow({ builder }: PlanNode, labels: Labels): RowValue {
-  return builder.row(typeof labels[0] === 'string' ? 'BYTES' : 'INT64', []);
+  return builder.row(typeof labels[0] === 'string' ? 'BYTES' : 'INT64', [], undefined, integersOf(labels));
+}
+
+/** What is known of values that are some of these. */
+export function integersOf(values: Labels): Integers | undefined {
+  const numbers = values.filter((value) => typeof value === 'number');
+  if (numbers.length === 0 || numbers.length < values.length) return undefined;
+  return { range: [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))] };
 }
 
 function text(bytes: Uint8Array, node: PlanNode): string {

@@ -2,6 +2,7 @@ import { inputOf, type OperatorCompiler, type PlanNode } from '../../node.ts';
 import { NotCompiled } from '../../not-compiled.ts';
 import {
   type ConstValue,
+  kindOf,
   numbersOf,
   type Origin,
   type RowValue,
@@ -9,7 +10,7 @@ import {
   sizeOf,
   type Value,
 } from '../../values.ts';
-import { intsAttribute } from './attributes.ts';
+import { integersOf, intsAttribute } from './attributes.ts';
 import { valuesOf } from './lookup.ts';
 
 /** One input's columns after the other's, so many of each: cut, or zeros put after them. */
@@ -73,7 +74,7 @@ function columnsOf(node: PlanNode, data: RowValue, indices: ConstValue): RowValu
     picked.map((index) => row * last + index),
   ).flat();
   const origins = columns.map((column): Origin | undefined => data.origins?.[column]);
-  const output = builder.row(data.type, [...outer, picked.length], origins);
+  const output = builder.row(data.type, [...outer, picked.length], origins, data.integers);
   builder.step(
     { op: 'columns', input: data.register, output: output.register, at: 0, columns },
     columns.length,
@@ -83,12 +84,13 @@ function columnsOf(node: PlanNode, data: RowValue, indices: ConstValue): RowValu
 
 function elementOf(node: PlanNode, data: ConstValue, indices: RowValue): Value {
   const { builder } = node;
-  const count = sizeOf(data.dims);
-  const isList = data.dims.length > 0 && data.dims.at(-1) === count;
-  if (!isList || count === 0 || indices.type !== 'INT64' || sizeOf(indices.dims) !== 1)
+  const count = data.data.length;
+  if (data.dims.at(-1) !== count || count === 0 || indices.type !== 'INT64' || sizeOf(indices.dims) !== 1)
     throw new NotCompiled(`takes rows of a constant (${node.name})`);
-  const output = builder.row(data.type, []);
-  const values = data.data instanceof Float64Array ? [...data.data] : data.data;
+  // A constant of the number of rows, or of integers that doubles don't hold, is refused.
+  const values = data.type === 'BYTES' ? (data.data as readonly string[]) : [...numbersOf(data, 'elements')];
+  const integers = kindOf(data.type) === 'int' ? integersOf(values) : undefined;
+  const output = builder.row(data.type, [], undefined, integers);
   builder.step(
     { op: 'pick', input: indices.register, output: output.register, count, values: valuesOf(node, values) },
     2,

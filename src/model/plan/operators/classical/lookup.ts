@@ -2,8 +2,15 @@ import type { LookupStep, Values } from '../../classical-steps.ts';
 import { inputOf, type OperatorCompiler, type PlanNode } from '../../node.ts';
 import { constantOf } from '../../constants.ts';
 import { NotCompiled } from '../../not-compiled.ts';
-import { type PlanType, type RowValue, rowValue, sizeOf } from '../../values.ts';
-import { floatsAttribute, intAttribute, intsAttribute, textAttribute, textsAttribute } from './attributes.ts';
+import { numbersOf, type PlanType, type RowValue, rowValue, sizeOf } from '../../values.ts';
+import {
+  floatsAttribute,
+  integersOf,
+  intAttribute,
+  intsAttribute,
+  textAttribute,
+  textsAttribute,
+} from './attributes.ts';
 import { numberKeys, probeKeys, sortedKeys } from './keys.ts';
 
 type List = readonly number[] | readonly string[];
@@ -41,7 +48,8 @@ function lookup(node: PlanNode, input: RowValue, table: Table): RowValue {
   const { keys, values, otherwise } = table;
   if (keys.length !== values.length || keys.length === 0)
     throw new NotCompiled(`has ${values.length} values for ${keys.length} keys (${node.name})`);
-  const output = builder.row(table.type, input.dims);
+  const integers = table.type === 'INT64' ? integersOf([...values, otherwise] as number[]) : undefined;
+  const output = builder.row(table.type, input.dims, undefined, integers);
   probeKeys(builder, input, keys);
   const isText = input.type === 'BYTES';
   const placed = isText ? textKeys(keys as string[], table.kept) : sortedKeys(keys as number[], table.kept);
@@ -143,7 +151,7 @@ function tensorOf(node: PlanNode, name: string, type: PlanType): List {
   const constant = tensor === undefined ? undefined : constantOf(tensor);
   if (constant?.type !== type || node.opset < 4)
     throw new NotCompiled(`has no ${name} of ${type} (${node.name})`);
-  return constant.data instanceof Float64Array ? [...constant.data] : constant.data;
+  return type === 'BYTES' ? (constant.data as readonly string[]) : [...numbersOf(constant, name)];
 }
 
 function otherwiseOf(node: PlanNode, type: PlanType): number | string {

@@ -18,7 +18,8 @@ export const imputer: OperatorCompiler = (node) => {
   const replaced = isFloat
     ? Math.fround(node.attribute('replaced_value_float')?.f ?? 0)
     : intAttribute(node, 'replaced_value_int64', 0);
-  const output = builder.row(input.type, input.dims);
+  const rounded = input.integers?.rounded === true ? { rounded: true as const } : undefined;
+  const output = builder.row(input.type, input.dims, undefined, rounded);
   for (let column = 0; column < input.columns; column++) builder.probe(input, column, [replaced]);
   const numbers = [replaced, ...values];
   builder.step(
