@@ -22,6 +22,8 @@ export class PlanBuilder {
   readonly probes: Probe[] = [];
   /** Elementary operations a row. */
   work = 0;
+  /** Of matrices, a row: what native code is much better at. */
+  products = 0;
   #rowElements = 0;
   #foldedElements = 0;
 

@@ -67,7 +67,8 @@ class Values {
     if (known !== undefined) return known;
     const tensor = this.#constants.get(name);
     // ONNX demands the nodes' order, and a node may have outputs that are not compiled.
-    if (tensor === undefined) throw new NotCompiled(`uses ${name.slice(0, 80)}, which is not computed before`);
+    if (tensor === undefined)
+      throw new NotCompiled(`uses ${name.slice(0, 80)}, which is not computed before`);
     const constant = constantOf(tensor);
     this.#known.set(name, constant);
     return constant;

@@ -59,13 +59,15 @@ export const UNARY = {
   sign: (x: number) => Math.sign(x) + 0,
   isNaN: (x: number) => (Number.isNaN(x) ? 1 : 0),
   /** p, q: whether minus and plus infinity count. */
-  isInf: (x: number, p: number, q: number) => ((x === -Infinity && p !== 0) || (x === Infinity && q !== 0) ? 1 : 0),
+  isInf: (x: number, p: number, q: number) =>
+    (x === -Infinity && p !== 0) || (x === Infinity && q !== 0) ? 1 : 0,
   relu: (x: number) => (x < 0 ? 0 : x),
   leakyRelu: (x: number, p: number) => (x >= 0 ? x : p * x),
   thresholdedRelu: (x: number, p: number) => (x > p ? x : 0),
   elu: (x: number, p: number) => (x >= 0 ? x : p * fround(fround(Math.exp(x)) - 1)),
   eluDouble: (x: number, p: number) => (x >= 0 ? x : p * (Math.exp(x) - 1)),
-  selu: (x: number, p: number, q: number) => q * (x > 0 ? x : Math.min(0, p * fround(fround(Math.exp(x)) - 1))),
+  selu: (x: number, p: number, q: number) =>
+    q * (x > 0 ? x : Math.min(0, p * fround(fround(Math.exp(x)) - 1))),
   sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
   erf,

@@ -80,7 +80,17 @@ export interface SoftmaxStep {
   readonly output: number;
 }
 
-export type ReduceName = 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'sumSquare' | 'l1' | 'l2' | 'logSum' | 'logSumExp';
+export type ReduceName =
+  | 'sum'
+  | 'mean'
+  | 'max'
+  | 'min'
+  | 'prod'
+  | 'sumSquare'
+  | 'l1'
+  | 'l2'
+  | 'logSum'
+  | 'logSumExp';
 
 /** Takes the axes, counted in `dims`, together. */
 export interface ReduceStep {

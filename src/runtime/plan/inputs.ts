@@ -87,8 +87,7 @@ function readLongs(run: PlanRun, elements: Elements, first: number, width: numbe
   const halves = new Int32Array(buffer, byteOffset + 8 * width * first, 2 * count);
   const to = unit * run.rows;
   for (let index = 0; index < count; index++)
-    run.f64[to + index] =
-      (halves[2 * index + 1] as number) * 2 ** 32 + ((halves[2 * index] as number) >>> 0);
+    run.f64[to + index] = (halves[2 * index + 1] as number) * 2 ** 32 + ((halves[2 * index] as number) >>> 0);
 }
 
 function invalid(message: string): ShoalError {

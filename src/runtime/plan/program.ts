@@ -49,12 +49,7 @@ export class PlanProgram {
   }
 
   /** Plain loops: it is the way of every prediction, and most are of one row. */
-  #runBlock(
-    run: PlanRun,
-    elements: readonly Elements[],
-    outputs: readonly Elements[],
-    first: number,
-  ): void {
+  #runBlock(run: PlanRun, elements: readonly Elements[], outputs: readonly Elements[], first: number): void {
     const readers = this.#readers;
     const kernels = this.#kernels;
     const writers = this.#writers;

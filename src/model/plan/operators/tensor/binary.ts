@@ -33,7 +33,14 @@ export function combined(
   }
   const output = builder.row(type, dims, undefined, integers);
   builder.step(
-    { op: 'binary', f, a: spreadOf(node, a, dims), b: spreadOf(node, b, dims), dims, output: output.register },
+    {
+      op: 'binary',
+      f,
+      a: spreadOf(node, a, dims),
+      b: spreadOf(node, b, dims),
+      dims,
+      output: output.register,
+    },
     (f === 'pow' ? 20 : 2) * sizeOf(dims),
   );
   return output;
@@ -71,7 +78,10 @@ export function arithmeticOf(node: PlanNode, f: Arithmetic, pair: [Value, Value]
 
 /** Integers are divided only by what is known not to be 0 (nor -1, which can overflow). */
 function divisor(node: PlanNode, value: Value): void {
-  if (value.kind === 'row' || ![...(value.data as Float64Array)].every((number) => number !== 0 && number !== -1))
+  if (
+    value.kind === 'row' ||
+    ![...(value.data as Float64Array)].every((number) => number !== 0 && number !== -1)
+  )
     throw new NotCompiled(`divides integers by what may be 0 or -1 in ${node.name}`);
 }
 
@@ -154,12 +164,15 @@ function listed(fold: (node: PlanNode, pair: [Value, Value]) => Value): Operator
 }
 
 function extreme(f: 'min' | 'max'): OperatorCompiler {
-  return listed((node, pair) => combined(node, f, sameType(node, pair), pair, unionOf(pair.map(known(node)))));
+  return listed((node, pair) =>
+    combined(node, f, sameType(node, pair), pair, unionOf(pair.map(known(node)))),
+  );
 }
 
 function known(node: PlanNode) {
   return (value: Value): { integers?: Integers } => {
-    if (value.kind === 'const') return kindOf(value.type) === 'int' ? { integers: { range: rangeOf(node, value) } } : {};
+    if (value.kind === 'const')
+      return kindOf(value.type) === 'int' ? { integers: { range: rangeOf(node, value) } } : {};
     return value;
   };
 }

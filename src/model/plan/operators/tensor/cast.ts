@@ -26,14 +26,17 @@ const cast: OperatorCompiler = (node) => {
 };
 
 function isExact(value: Value): boolean {
-  return value.kind === 'const' && (value.data as Float64Array).every((number) => Number.isSafeInteger(number));
+  return (
+    value.kind === 'const' && (value.data as Float64Array).every((number) => Number.isSafeInteger(number))
+  );
 }
 
 function mappingOf(node: PlanNode, value: Value, type: PlanType): Mapping {
   if (type === 'FP32' || type === 'FP64') return { f: 'copy', type };
   if (type === 'BOOL') return { f: 'toBool', type };
   if (kindOf(value.type) !== 'int') return { f: type === 'INT32' ? 'toInt32' : 'toInt64', type };
-  if (type === 'INT64') return { f: 'copy', type, integers: { range: value.type === 'BOOL' ? [0, 1] : INT32 } };
+  if (type === 'INT64')
+    return { f: 'copy', type, integers: { range: value.type === 'BOOL' ? [0, 1] : INT32 } };
   demandExact(node, value);
   return value.type === 'BOOL' ? { f: 'copy', type } : { f: 'wrapInt32', type };
 }

@@ -16,8 +16,8 @@ const where: OperatorCompiler = (node) => {
     return [
       builder.constant(type, dims, () => {
         const [test, left, right] = values.map((value) => spreadNumbers(node, value, dims));
-        return (left as Float64Array).map((number, at) =>
-          (test?.[at] === 0 ? right?.[at] : number) as number,
+        return (left as Float64Array).map(
+          (number, at) => (test?.[at] === 0 ? right?.[at] : number) as number,
         );
       }),
     ];
@@ -44,7 +44,9 @@ function known(node: PlanNode, value: Value) {
 const clip: OperatorCompiler = (node) => {
   const value = laidInput(node, 0);
   if (kindOf(value.type) === 'int') throw new NotCompiled(`clips integers in ${node.name}`);
-  return [mapped(node, value, { f: 'clip', parameters: [bound(node, 'min', 1), bound(node, 'max', 2)], work: 3 })];
+  return [
+    mapped(node, value, { f: 'clip', parameters: [bound(node, 'min', 1), bound(node, 'max', 2)], work: 3 }),
+  ];
 };
 
 function bound(node: PlanNode, name: 'min' | 'max', index: number): number {

@@ -1,7 +1,14 @@
 import type { OperatorCompiler, PlanNode } from '../../node.ts';
 import { NotCompiled } from '../../not-compiled.ts';
 import { stridesOf } from '../../shapes.ts';
-import { type ConstValue, type Integers, type Origin, type RowValue, sizeOf, type Value } from '../../values.ts';
+import {
+  type ConstValue,
+  type Integers,
+  type Origin,
+  type RowValue,
+  sizeOf,
+  type Value,
+} from '../../values.ts';
 import { withOrigins } from './moves.ts';
 import { innerAxis, intAttribute, laidInput } from './parameters.ts';
 
@@ -14,8 +21,7 @@ const concat: OperatorCompiler = (node) => {
   const axis = innerAxis(node, first, intAttribute(node, 'axis', 1));
   const dims = first.dims.with(axis, 0);
   for (const value of values) {
-    const fits =
-      value.type === first.type && value.dims.length === dims.length && value.kind === first.kind;
+    const fits = value.type === first.type && value.dims.length === dims.length && value.kind === first.kind;
     if (!fits || String(value.dims.with(axis, 0)) !== String(dims))
       throw new NotCompiled(`puts different values together in ${node.name}`);
   }
@@ -54,7 +60,8 @@ function concatConstants(
   return builder.constant(type, whole, () => {
     const all: (number | string)[] = [];
     for (const { index, start, length } of runs(values, whole, axis))
-      for (const element of (values[index] as ConstValue).data.slice(start, start + length)) all.push(element);
+      for (const element of (values[index] as ConstValue).data.slice(start, start + length))
+        all.push(element);
     return type === 'BYTES' ? (all as string[]) : Float64Array.from(all as number[]);
   });
 }

@@ -43,7 +43,8 @@ function lookup(node: PlanNode, table: Value, indices: RowValue, axis: number): 
 }
 
 function rangeOf(table: ConstValue): RowValue['integers'] {
-  if (table.type !== 'INT64' || !(table.data instanceof Float64Array) || table.data.length === 0) return undefined;
+  if (table.type !== 'INT64' || !(table.data instanceof Float64Array) || table.data.length === 0)
+    return undefined;
   const { data } = table;
   return {
     range: [data.reduce((a, b) => Math.min(a, b)), data.reduce((a, b) => Math.max(a, b))],

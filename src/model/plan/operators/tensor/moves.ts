@@ -40,7 +40,13 @@ export function gathered(
   if (indices.length === axis.size && indices.every((index, place) => index === place))
     return reshaped(value, dims);
   const map = () => gatherMap(axis, indices);
-  return moved(builder, value, dims, map, (input, output) => ({ op: 'gather', axis, indices, input, output }));
+  return moved(builder, value, dims, map, (input, output) => ({
+    op: 'gather',
+    axis,
+    indices,
+    input,
+    output,
+  }));
 }
 
 function moved(

@@ -50,7 +50,8 @@ function arg(least: boolean): OperatorCompiler {
     demandExact(node, input);
     const at = innerAxis(node, input, intAttribute(node, 'axis', 0));
     const axis = splitAt(input.dims, at);
-    if (axis.size < 1 || input.type === 'BYTES') throw new NotCompiled(`takes nothing together in ${node.name}`);
+    if (axis.size < 1 || input.type === 'BYTES')
+      throw new NotCompiled(`takes nothing together in ${node.name}`);
     const keeps = intAttribute(node, 'keepdims', 1) !== 0;
     const last = intAttribute(node, 'select_last_index', 0) !== 0;
     const dims = keeps ? input.dims.with(at, 1) : input.dims.toSpliced(at, 1);

@@ -122,9 +122,7 @@ const expand: OperatorCompiler = (node) => {
   if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0))
     throw new NotCompiled(`takes a shape that is not constant in ${node.name}`);
   const dims = broadcastDims(value.dims, shape);
-  return [
-    viewed(node.builder, value, { dims, strides: broadcastStrides(value.dims, dims), offset: 0 }),
-  ];
+  return [viewed(node.builder, value, { dims, strides: broadcastStrides(value.dims, dims), offset: 0 })];
 };
 
 export const SHAPE_OPERATORS: readonly (readonly [string, OperatorCompiler])[] = [

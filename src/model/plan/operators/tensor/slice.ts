@@ -49,7 +49,7 @@ function bounds(node: PlanNode, name: string, index: number): number[] | undefin
   const isConstant = input.kind === 'const' && input.data instanceof Float64Array;
   if (!isConstant || input.data.some(Number.isNaN))
     throw new NotCompiled(`takes ${name} that are not constant in ${node.name}`);
-  return Array.from(input.data as Float64Array);
+  return Array.from(input.data);
 }
 
 function range(node: PlanNode, dim: number, from: number, to: number, step: number): Range {

@@ -53,10 +53,9 @@ function real(f: UnaryName, work = 2, parameters?: (node: PlanNode) => [number, 
   };
 }
 
-const alpha = (otherwise: number) => (node: PlanNode): [number, number] => [
-  floatAttribute(node, 'alpha', otherwise),
-  0,
-];
+const alpha =
+  (otherwise: number) =>
+  (node: PlanNode): [number, number] => [floatAttribute(node, 'alpha', otherwise), 0];
 
 /** Of integers too, which stay what they are. */
 const abs = signed('abs', 'wrapAbs');
@@ -72,7 +71,9 @@ function signed(f: 'abs' | 'neg', wrapping: UnaryName): OperatorCompiler {
   };
 }
 
-const sign: OperatorCompiler = (node) => [mapped(node, laidInput(node, 0), { f: 'sign', integers: { range: [-1, 1] } })];
+const sign: OperatorCompiler = (node) => [
+  mapped(node, laidInput(node, 0), { f: 'sign', integers: { range: [-1, 1] } }),
+];
 
 const relu: OperatorCompiler = (node) => {
   const value = laidInput(node, 0);
