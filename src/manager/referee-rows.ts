@@ -6,7 +6,8 @@ import type { Datatype, NamedTensor } from '../model/signature.ts';
 import { mulberry32 } from './generated-inputs.ts';
 
 /** Rows that are compared together: of one kind, so that the usual size of their answers means something. */
-const BATCH_ROWS = 64;
+const BATCH_ROWS = 32;
+const LEAST_ROWS = 256;
 /** Of a column's places where an answer may change; a thousand-leaf forest has more than rows are tried. */
 const MAX_PLACES = 4_096;
 
@@ -32,15 +33,17 @@ const TYPICAL_INTEGERS = [0, 1, 2, 3, 5, 10, 40, -1, 100, -7, 2_000, 1_000_000];
 const STRANGE_INTEGERS = [0, -1, 2 ** 31 - 1, -(2 ** 31), 65_536, 1_000_003];
 const TEXTS = ['', 'a', 'b', 'no such category', 'Zürich ✓', ' a', '0', '1'];
 
-/** Batches of made-up rows, the same on every machine; `rows` altogether, or a few more. */
+/** Batches of made-up rows, the same on every machine: as many as there are places to try, at most `mostRows`. */
 export function* refereeBatches(
   inputs: readonly PlanPort[],
   probes: readonly Probe[],
-  rows: number,
+  mostRows: number,
 ): Generator<NamedTensor[]> {
   const random = mulberry32(7);
   const columns = columnsOf(inputs, probes);
   const width = columns.length;
+  const places = columns.reduce((most, column) => Math.max(most, column.places.length), 0);
+  const rows = Math.max(LEAST_ROWS, Math.min(mostRows, (STRANGE.length + 1) * BATCH_ROWS + places));
   const batch = (value: (row: number, column: number) => Value): NamedTensor[] =>
     tensorsOf(inputs, columns, value);
   let made = 0;
@@ -124,7 +127,7 @@ function typical({ datatype, places }: Column, random: () => number): Value {
   }
   if (datatype === 'BYTES') return TEXTS[Math.floor(random() * TEXTS.length)] as string;
   if (datatype === 'BOOL') return random() < 0.5 ? 0 : 1;
-  if (isFloat) return (random() * 4 - 2) * (random() < 0.2 ? 20 : 1);
+  if (isFloat) return (random() * 4 - 2) * (random() < 0.1 ? 5 : 1);
   return TYPICAL_INTEGERS[Math.floor(random() * TYPICAL_INTEGERS.length)] as number;
 }
 

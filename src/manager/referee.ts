@@ -9,9 +9,8 @@ import { refereeBatches } from './referee-rows.ts';
 
 export type CompiledPlan = Exclude<Compiled, { reason: string }>;
 
-const LEAST_ROWS = 256;
 const MOST_ROWS = 1_024;
-/** What all rows may cost, where fewer than the most are tried for it; in the plan's own estimate. */
+/** What all rows may cost, where fewer than the most are tried for it; in the plan's own estimate. 256 are tried in any case. */
 const TRIAL_NANOSECONDS = 10e6;
 
 /**
@@ -25,10 +24,10 @@ export async function findPlanFault(
   { partRows, scores }: Comparing,
 ): Promise<string | undefined> {
   const work = readHead(bytes)?.work ?? 1;
-  const rows = Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.floor(TRIAL_NANOSECONDS / Math.max(1, work))));
+  const mostRows = Math.min(MOST_ROWS, Math.floor(TRIAL_NANOSECONDS / Math.max(1, work)));
   let compared = 0;
   let batch = 0;
-  for (const inputs of refereeBatches(structure.inputs, probes, rows)) {
+  for (const inputs of refereeBatches(structure.inputs, probes, mostRows)) {
     const found = await compare(session, plan, inputs, { partRows, scores });
     if (found.difference !== undefined) return `in batch ${batch} of the generated rows, ${found.difference}`;
     compared += found.compared;

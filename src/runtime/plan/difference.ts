@@ -9,7 +9,7 @@ type Element = number | bigint | string;
 
 export interface Nearness {
   readonly relative?: number;
-  /** Names of the outputs that hold the scores of classes: of one computation, so that a row's largest is the measure. */
+  /** Names of the outputs that hold the scores of classes: of one computation, so that the sum of a row's sizes is the measure. */
   readonly scores?: ReadonlySet<string>;
 }
 
@@ -23,7 +23,7 @@ export function scoresOf({ outputs }: Signature): ReadonlySet<string> {
 /**
  * The first place where answers differ, with both values, or undefined. Shapes, datatypes, texts and integers are equal;
  * floats within `relative` of the larger, or of the column's usual size (its median) where terms cancel, or of the
- * largest score of their row; NaN is NaN.
+ * sum of their row's scores; NaN is NaN.
  */
 export function findDifference(
   actual: readonly NamedTensor[],
@@ -65,7 +65,7 @@ function tensorDifference(
       if (apart <= relative * size && Number.isFinite(apart)) continue;
       if (!usual.has(column)) usual.set(column, usualSize(wanted, column, columns));
       if (apart <= relative * (usual.get(column) as number)) continue;
-      if (areScores && apart <= relative * largest(wanted, at - column, columns)) continue;
+      if (areScores && apart <= relative * rowSize(wanted, at - column, columns)) continue;
     }
     return `${actual.name}[${Math.floor(at / columns)}][${column}]: got ${textOf(a)}, expected ${textOf(b)}`;
   }
@@ -76,10 +76,9 @@ function headOf({ name, datatype, shape }: NamedTensor): string {
   return `${name} ${datatype} [${shape.join()}]`;
 }
 
-/** Finite size in a row. */
-function largest(values: readonly Element[], from: number, columns: number): number {
+function rowSize(values: readonly Element[], from: number, columns: number): number {
   const sizes = values.slice(from, from + columns).map((value) => Math.abs(Number(value)));
-  return sizes.reduce((most, size) => (Number.isFinite(size) ? Math.max(most, size) : most), 0);
+  return sizes.reduce((sum, size) => (Number.isFinite(size) ? sum + size : sum), 0);
 }
 
 function usualSize(values: readonly Element[], column: number, columns: number): number {
