@@ -88,7 +88,9 @@ const topK: OperatorCompiler = (node) => {
 function softmax(log: boolean): OperatorCompiler {
   return (node) => {
     const input = rowValue(laidInput(node, 0), node.op);
-    if (kindOf(input.type) === 'int') throw new NotCompiled(`takes ${node.op} of integers`);
+    // Of doubles ONNX Runtime's logarithm is another where infinities come.
+    if (kindOf(input.type) === 'int' || (log && input.type === 'FP64'))
+      throw new NotCompiled(`takes ${node.op} of ${input.type}`);
     const at = innerAxis(node, input, intAttribute(node, 'axis', node.opset < 13 ? 1 : -1));
     // Before, all axes from this one on were one.
     const flat = reshaped(input, [...input.dims.slice(0, at), sizeOf(input.dims.slice(at))]);
