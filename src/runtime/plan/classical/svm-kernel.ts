@@ -1,53 +1,65 @@
 import type { SvmKernel } from '../../../model/plan/classical-steps.ts';
 import type { PlanRun } from '../run.ts';
-import { dot } from './dot.ts';
+import { dots } from './dot.ts';
 import { rationalTanh } from './rational.ts';
 
 const { exp, fround } = Math;
 
-/** Of two vectors of floats: the row at `from`, and one in the plan's memory at `at`. */
-type Similarity = (run: PlanRun, parameters: number, from: number, at: number, columns: number) => number;
-
-const SIMILARITIES: Readonly<Record<SvmKernel, Similarity>> = {
-  LINEAR: (run, _, from, at, columns) => dot(run.f32, from, run.memory.f32, at, columns),
-  POLY: (run, parameters, from, at, columns) => {
-    const base = affine(run, parameters, from, at, columns);
-    const degree = run.memory.f32[parameters + 2] as number;
-    if (degree === 2) return base * base;
-    return degree === 3 ? fround(base * base) * base : base ** degree;
-  },
-  RBF: (run, parameters, from, at, columns) => {
-    const { f32 } = run;
-    const vectors = run.memory.f32;
-    let sum = 0;
-    for (let j = 0; j < columns; j++) {
-      const difference = fround((f32[from + j] as number) - (vectors[at + j] as number));
-      sum = fround(sum + fround(difference * difference));
-    }
-    return exp(fround(-(vectors[parameters] as number) * sum));
-  },
-  SIGMOID: (run, parameters, from, at, columns) => rationalTanh(affine(run, parameters, from, at, columns)),
-};
-
-function affine(run: PlanRun, parameters: number, from: number, at: number, columns: number): number {
-  const numbers = run.memory.f32;
-  const product = dot(run.f32, from, numbers, at, columns);
-  return fround((numbers[parameters] as number) * product + (numbers[parameters + 1] as number));
+/** Where a row and a plan's numbers are, in the arrays of floats. */
+export interface Compared {
+  from: number;
+  columns: number;
+  /** gamma, coef0, degree. */
+  parameters: number;
+  vectors: number;
+  count: number;
 }
 
-/** Fills `similarities` with those of the row at `from` and each of `count` vectors. Sections are in 32-bit words. */
-export type CompareAll = (
-  run: PlanRun,
-  sections: { readonly parameters: number; readonly vectors: number },
-  from: number,
-  similarities: Float32Array,
-  count: number,
-) => void;
+/** Fills `similarities` with those of the row and each of the vectors. */
+export type CompareAll = (run: PlanRun, at: Compared, similarities: Float32Array) => void;
 
-export function compareAll(kernel: SvmKernel, columns: number): CompareAll {
-  const similarity = SIMILARITIES[kernel];
-  return (run, { parameters, vectors }, from, similarities, count) => {
-    for (let index = 0; index < count; index++)
-      similarities[index] = similarity(run, parameters, from, vectors + index * columns, columns);
-  };
+export const COMPARISONS: Readonly<Record<SvmKernel, CompareAll>> = {
+  LINEAR: products,
+  POLY: (run, at, similarities) => {
+    affine(run, at, similarities);
+    const degree = run.memory.f32[at.parameters + 2] as number;
+    for (let index = 0; index < at.count; index++) {
+      const base = similarities[index] as number;
+      if (degree === 2) similarities[index] = base * base;
+      else if (degree === 3) similarities[index] = fround(base * base) * base;
+      else similarities[index] = base ** degree;
+    }
+  },
+  RBF: (run, { from, columns, parameters, vectors, count }, similarities) => {
+    const { f32 } = run;
+    const numbers = run.memory.f32;
+    const gamma = -(numbers[parameters] as number);
+    let at = vectors;
+    for (let index = 0; index < count; index++, at += columns) {
+      let sum = 0;
+      for (let j = 0; j < columns; j++) {
+        const difference = fround((f32[from + j] as number) - (numbers[at + j] as number));
+        sum = fround(sum + fround(difference * difference));
+      }
+      similarities[index] = exp(fround(gamma * sum));
+    }
+  },
+  SIGMOID: (run, at, similarities) => {
+    affine(run, at, similarities);
+    for (let index = 0; index < at.count; index++)
+      similarities[index] = rationalTanh(similarities[index] as number);
+  },
+};
+
+function products(run: PlanRun, at: Compared, similarities: Float32Array): void {
+  dots(run.f32, at.from, run.memory.f32, at.vectors, at.columns, similarities, 0, at.count);
+}
+
+function affine(run: PlanRun, at: Compared, similarities: Float32Array): void {
+  products(run, at, similarities);
+  const numbers = run.memory.f32;
+  const gamma = numbers[at.parameters] as number;
+  const added = numbers[at.parameters + 1] as number;
+  for (let index = 0; index < at.count; index++)
+    similarities[index] = gamma * (similarities[index] as number) + added;
 }

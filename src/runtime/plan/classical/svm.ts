@@ -5,7 +5,7 @@ import { dot } from './dot.ts';
 import { putLabel } from './labels.ts';
 import { batchedTransform, bothClasses } from './linear.ts';
 import { classProbabilities, pairProbability } from './pair-probabilities.ts';
-import { compareAll } from './svm-kernel.ts';
+import { COMPARISONS, type Compared } from './svm-kernel.ts';
 
 const { fround } = Math;
 
@@ -13,18 +13,20 @@ export function svmRegressionKernel(step: SvmRegressionStep, layout: Layout): Ke
   const columns = layout.width(step.input);
   const inputUnit = layout.unit(step.input);
   const outputUnit = layout.unit(step.output);
-  const compare = compareAll(step.kernel, columns);
+  const compare = COMPARISONS[step.kernel];
+  const compared = { from: 0, columns, parameters: 0, vectors: 0, count: 0 };
   let similarities = new Float32Array(0);
   return (run) => {
     const { f32, rows } = run;
     const numbers = run.memory.f32;
     const count = run.memory.i32[run.section(step.count) >> 2] as number;
     if (similarities.length < count) similarities = new Float32Array(count);
-    const sections = sectionsOf(run, step);
+    placeSections(compared, run, step, count);
     const coefficients = run.section(step.coefficients) >> 2;
     const rho = numbers[run.section(step.rho) >> 2] as number;
     for (let row = 0; row < rows; row++) {
-      compare(run, sections, inputUnit * rows + row * columns, similarities, count);
+      compared.from = inputUnit * rows + row * columns;
+      compare(run, compared, similarities);
       const value = fround(dot(similarities, 0, numbers, coefficients, count) + rho);
       f32[outputUnit * rows + row] = step.oneClass ? (value > 0 ? 1 : -1) : value;
     }
@@ -37,7 +39,8 @@ export function svmClassesKernel(step: SvmClassesStep, layout: Layout): Kernel {
   const scoresUnit = layout.unit(step.scores);
   const width = layout.width(step.scores);
   const classes = step.labels.length;
-  const compare = compareAll(step.kernel, columns);
+  const compare = COMPARISONS[step.kernel];
+  const compared = { from: 0, columns, parameters: 0, vectors: 0, count: 0 };
   const put = putLabel(step.labels, step.label, layout);
   const votes = new Int32Array(classes);
   const pairScores = new Float32Array((classes * (classes - 1)) / 2);
@@ -48,11 +51,12 @@ export function svmClassesKernel(step: SvmClassesStep, layout: Layout): Kernel {
     const starts = run.section(step.starts) >> 2;
     const count = run.memory.i32[starts + classes] as number;
     if (similarities.length < count) similarities = new Float32Array(count);
-    const sections = sectionsOf(run, step);
+    placeSections(compared, run, step, count);
     const coefficients = run.section(step.coefficients) >> 2;
     const rho = run.section(step.rho) >> 2;
     for (let row = 0; row < rows; row++) {
-      compare(run, sections, inputUnit * rows + row * columns, similarities, count);
+      compared.from = inputUnit * rows + row * columns;
+      compare(run, compared, similarities);
       scorePairs(run, { starts, count, coefficients, rho }, similarities, votes, pairScores);
       put(run, row, mostVotes(votes));
       finish(run, scoresUnit * rows + row * width);
@@ -60,47 +64,65 @@ export function svmClassesKernel(step: SvmClassesStep, layout: Layout): Kernel {
   };
 }
 
-function sectionsOf(
+function placeSections(
+  compared: Compared,
   run: PlanRun,
   step: SvmClassesStep | SvmRegressionStep,
-): { parameters: number; vectors: number } {
-  return { parameters: run.section(step.parameters) >> 2, vectors: run.section(step.vectors) >> 2 };
+  count: number,
+): void {
+  compared.parameters = run.section(step.parameters) >> 2;
+  compared.vectors = run.section(step.vectors) >> 2;
+  compared.count = count;
 }
 
-/** Each pair of classes by the vectors of both. Sections are in 32-bit words. */
+/** In 32-bit words. */
+interface PairSections {
+  readonly starts: number;
+  readonly coefficients: number;
+  readonly rho: number;
+  readonly count: number;
+}
+
+/** Each pair of classes by the vectors of both. */
 function scorePairs(
   run: PlanRun,
-  sections: {
-    readonly starts: number;
-    readonly count: number;
-    readonly coefficients: number;
-    readonly rho: number;
-  },
+  sections: PairSections,
   similarities: Float32Array,
   votes: Int32Array,
   pairScores: Float32Array,
 ): void {
-  const { starts, count, coefficients, rho } = sections;
   const numbers = run.memory.f32;
-  const { i32 } = run.memory;
   votes.fill(0);
   let pair = 0;
-  const part = (classIndex: number, line: number, before: number): number => {
-    let sum = before;
-    const at = coefficients + line * count;
-    const end = i32[starts + classIndex + 1] as number;
-    for (let index = i32[starts + classIndex] as number; index < end; index++)
-      sum += fround((numbers[at + index] as number) * (similarities[index] as number));
-    return sum;
-  };
   for (let i = 0; i < votes.length - 1; i++) {
     for (let j = i + 1; j < votes.length; j++, pair++) {
-      const sum = part(j, i, part(i, j - 1, 0)) + (numbers[rho + pair] as number);
+      const first = partOf(run, sections, similarities, i, j - 1, 0);
+      const both = partOf(run, sections, similarities, j, i, first);
+      const sum = both + (numbers[sections.rho + pair] as number);
       pairScores[pair] = sum;
       const winner = sum > 0 ? i : j;
       votes[winner] = (votes[winner] as number) + 1;
     }
   }
+}
+
+/** Adds one class's vectors by one line of coefficients, in double. */
+function partOf(
+  run: PlanRun,
+  { starts, coefficients, count }: PairSections,
+  similarities: Float32Array,
+  classIndex: number,
+  line: number,
+  before: number,
+): number {
+  const numbers = run.memory.f32;
+  const { i32 } = run.memory;
+  const at = coefficients + line * count;
+  const end = i32[starts + classIndex + 1] as number;
+  let sum = before;
+  for (let index = i32[starts + classIndex] as number; index < end; index++)
+    sum += fround((numbers[at + index] as number) * (similarities[index] as number));
+  return sum;
 }
 
 function mostVotes(votes: Int32Array): number {
