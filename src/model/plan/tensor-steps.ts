@@ -16,7 +16,7 @@ export type TensorStep =
   | TopKStep
   | ViewStep
   | GatherStep
-  | PickStep
+  | GatherElementsStep
   | EmbeddingStep
   | ConcatStep;
 
@@ -144,8 +144,8 @@ export interface GatherStep {
 }
 
 /** GatherElements along the last axis: output[o, j] = input[o, indices[o, j]], checked at run time. */
-export interface PickStep {
-  readonly op: 'pick';
+export interface GatherElementsStep {
+  readonly op: 'gatherElements';
   readonly outer: number;
   /** Of the input's axis and of the indices'. */
   readonly size: number;

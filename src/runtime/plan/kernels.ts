@@ -5,12 +5,15 @@ import type { KernelMaker } from './kernel-maker.ts';
 import { TENSOR_KERNELS } from './tensor/kernels.ts';
 import { TREE_KERNELS } from './trees/kernels.ts';
 
-/** By a step's `op`. */
-const KERNELS: ReadonlyMap<string, KernelMaker> = new Map([
+const ALL: readonly (readonly [string, KernelMaker])[] = [
   ...TENSOR_KERNELS,
   ...CLASSICAL_KERNELS,
   ...TREE_KERNELS,
-]);
+];
+
+/** By a step's `op`. */
+const KERNELS: ReadonlyMap<string, KernelMaker> = new Map(ALL);
+if (KERNELS.size !== ALL.length) throw new Error('two kernels are called the same');
 
 /** What does a step. */
 export function makeKernel(step: Step, layout: Layout): Kernel {

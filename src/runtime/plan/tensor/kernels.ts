@@ -1,7 +1,7 @@
 import { type KernelMaker, maker } from '../kernel-maker.ts';
 import { binaryKernel } from './binary.ts';
 import { denseKernel } from './dense.ts';
-import { concatKernel, gatherKernel, embeddingKernel, pickKernel, viewKernel } from './moves.ts';
+import { concatKernel, gatherKernel, embeddingKernel, gatherElementsKernel, viewKernel } from './moves.ts';
 import { argKernel, topKKernel } from './ranks.ts';
 import { reduceKernel } from './reduce.ts';
 import { softmaxKernel } from './softmax.ts';
@@ -18,7 +18,7 @@ export const TENSOR_KERNELS: readonly (readonly [string, KernelMaker])[] = [
   ['topK', maker(topKKernel)],
   ['view', maker(viewKernel)],
   ['gather', maker(gatherKernel)],
-  ['pick', maker(pickKernel)],
+  ['gatherElements', maker(gatherElementsKernel)],
   ['embedding', maker(embeddingKernel)],
   ['concat', maker(concatKernel)],
 ];

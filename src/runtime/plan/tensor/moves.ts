@@ -4,7 +4,7 @@ import type {
   ConcatStep,
   GatherStep,
   EmbeddingStep,
-  PickStep,
+  GatherElementsStep,
   ViewStep,
 } from '../../../model/plan/tensor-steps.ts';
 import type { Kernel, Layout } from '../kernel.ts';
@@ -58,7 +58,7 @@ export function concatKernel(step: ConcatStep, layout: Layout): Kernel {
   };
 }
 
-export function pickKernel(step: PickStep, layout: Layout): Kernel {
+export function gatherElementsKernel(step: GatherElementsStep, layout: Layout): Kernel {
   const { outer, size, count } = step;
   const fromUnit = layout.unit(step.input);
   const indicesUnit = layout.unit(step.indices);

@@ -62,7 +62,7 @@ const gatherElements: OperatorCompiler = (node) => {
   const output = node.builder.row(value.type, indices.dims, undefined, value.integers);
   node.builder.step(
     {
-      op: 'pick',
+      op: 'gatherElements',
       outer,
       size,
       count: indices.dims[axis] as number,
