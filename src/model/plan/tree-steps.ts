@@ -33,7 +33,8 @@ export interface TreesStep {
   readonly hasNanFirst: boolean;
   /** A flag: what is equal goes to the first child, not what is at most the threshold. */
   readonly hasEqual: boolean;
-  readonly thresholds: TreeNumbers;
+  /** A section of doubles when the input is; else of keys (operators/trees/float-keys.ts). */
+  readonly thresholds: number;
   readonly leaves: TreeLeaves;
 }
 

@@ -81,14 +81,11 @@ function ofTwo(step: TreeClassesStep, layout: Layout): Classify {
       return answer;
     }
     const score = has0 ? score0 : 0;
-    if (isBinary && share) {
-      f32[to] = 1 - score;
-      f32[to + 1] = score;
-    } else if (transform === 'LOGISTIC') {
+    if (transform === 'LOGISTIC') {
       f32[to] = logistic(Math.fround(-score));
       f32[to + 1] = logistic(Math.fround(score));
     } else {
-      f32[to] = -score;
+      f32[to] = isBinary && share ? 1 - score : -score;
       f32[to + 1] = score;
     }
     return answer;

@@ -1,8 +1,8 @@
 import type { TreesStep } from '../../../model/plan/tree-steps.ts';
 import type { Kernel, Layout } from '../kernel.ts';
 import type { PlanRun } from '../run.ts';
+import { inputPlacer } from './inputs.ts';
 import { type Adder, adderOf } from './leaves.ts';
-import { numbersAt, numbersOf } from './numbers.ts';
 import { type BranchBits, KEPT_LEAVES, Walk, walkAny, walkPlain } from './walk.ts';
 
 /** One a thread: runs don't overlap. */
@@ -14,24 +14,24 @@ const walk = new Walk();
  */
 export function treesKernel(step: TreesStep, layout: Layout): Kernel {
   const bits = branchBits(step);
-  const isPlain =
-    !step.isWide && !step.hasEqual && !step.thresholds.isDouble && layout.kind(step.input) !== 'f64';
+  const isDouble = layout.kind(step.input) === 'f64';
+  const isPlain = !isDouble && !step.isWide && !step.hasEqual;
   const place = inputPlacer(step, layout);
   const startSums = sumsStarter(step, layout);
   const add: Adder = adderOf(step, layout);
   return (run) => {
     const { rows, memory } = run;
-    place(run);
+    const hasNan = place(run, walk);
     walk.memory = memory;
     walk.rows = rows;
     walk.branches = step.isWide ? memory.i32 : memory.u16;
     walk.branchesAt = run.section(step.branches) >> (step.isWide ? 2 : 1);
-    walk.thresholds = numbersOf(memory, step.thresholds);
-    walk.thresholdsAt = numbersAt(run, step.thresholds);
+    walk.thresholds = isDouble ? memory.f64 : memory.i32;
+    walk.thresholdsAt = run.section(step.thresholds) >> (isDouble ? 3 : 2);
     const sizesAt = run.section(step.sizes) >> 2;
     walk.sizesAt = sizesAt + 1;
     const trees = memory.i32[sizesAt] as number;
-    const walker = isPlain && !(step.hasNanFirst && hasNan()) ? walkPlain : walkAny;
+    const walker = isPlain && !(step.hasNanFirst && hasNan) ? walkPlain : walkAny;
     startSums(run);
     const chunk = Math.max(1, Math.floor(KEPT_LEAVES / rows));
     for (let tree = 0, branch = 0; tree < trees; tree += chunk) {
@@ -52,37 +52,6 @@ function branchBits({ featureBits, hasNanFirst, hasEqual }: TreesStep): BranchBi
     equal: hasEqual ? 1 << equalAt : 0,
     skipAt: equalAt + Number(hasEqual),
   };
-}
-
-/** Integers as floats, for trees over integers. */
-let converted = new Float32Array(1_024);
-
-function inputPlacer({ input }: TreesStep, layout: Layout): (run: PlanRun) => void {
-  const unit = layout.unit(input);
-  const columns = layout.width(input);
-  const kind = layout.kind(input);
-  if (kind !== 'int')
-    return (run) => {
-      walk.columns = columns;
-      walk.inputs = kind === 'f32' ? run.f32 : run.f64;
-      walk.inputsAt = unit * run.rows;
-    };
-  return (run) => {
-    const count = columns * run.rows;
-    if (converted.length < count) converted = new Float32Array(count);
-    const from = unit * run.rows;
-    for (let index = 0; index < count; index++) converted[index] = run.f64[from + index] as number;
-    walk.columns = columns;
-    walk.inputs = converted;
-    walk.inputsAt = 0;
-  };
-}
-
-function hasNan(): boolean {
-  const { inputs, inputsAt } = walk;
-  const end = inputsAt + walk.columns * walk.rows;
-  for (let at = inputsAt; at < end; at++) if (Number.isNaN(inputs[at] as number)) return true;
-  return false;
 }
 
 const STARTS = { sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY } as const;

@@ -9,8 +9,7 @@ const MAX_THRESHOLDS = 64;
 export function probeThresholds(builder: PlanBuilder, input: RowValue, ensemble: Ensemble): void {
   const { modes, features, thresholds } = ensemble;
   const counts = new Int32Array(input.dims[0] as number);
-  const isProbe = (node: number): boolean =>
-    modes[node] !== MODE.LEAF && !Number.isNaN(thresholds[node] as number);
+  const isProbe = (node: number): boolean => modes[node] !== MODE.LEAF && !Number.isNaN(thresholds[node]);
   for (let node = 0; node < modes.length; node++)
     if (isProbe(node)) counts[features[node] as number] = (counts[features[node] as number] as number) + 1;
   const byColumn = Array.from(counts, (count) => new Float64Array(count));

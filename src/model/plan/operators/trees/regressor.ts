@@ -33,8 +33,8 @@ export const compileRegressor: OperatorCompiler = (node) => {
 };
 
 const AGGREGATES: readonly Aggregate[] = ['AVERAGE', 'SUM', 'MIN', 'MAX'];
-/** As ONNX Runtime numbers them. */
-const TRANSFORMS: readonly PostTransform[] = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'];
+/** As ONNX Runtime numbers them; the standard has SOFTMAX before LOGISTIC. */
+const TRANSFORMS: readonly PostTransform[] = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'];
 
 export const compileVersion5: OperatorCompiler = (node) => {
   const input = regressionInput(node);
