@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { benchDensity } from './density.ts';
 import { benchFailures } from './failures.ts';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
@@ -20,6 +21,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   failures: benchFailures,
   policies: benchPolicies,
   scale: benchScale,
+  density: benchDensity,
 };
 
 const wanted = process.argv[2];

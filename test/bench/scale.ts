@@ -16,17 +16,15 @@ interface Scale {
   readonly ratePerSecond: number;
 }
 
-const SCALES: readonly Scale[] = [
-  { count: 100_000, distinct: 500, ratePerSecond: 300 },
-  { count: 500_000, distinct: 50, ratePerSecond: 300 },
-];
+export const FULL_SCALE: Scale = { count: 500_000, distinct: 50, ratePerSecond: 300 };
+const SCALES: readonly Scale[] = [{ count: 100_000, distinct: 500, ratePerSecond: 300 }, FULL_SCALE];
 
 /** A registry of many tenants on one machine: registering them, starting on them, a minute of traffic. */
 export async function benchScale(): Promise<void> {
   for (const scale of SCALES) await benchOne(scale);
 }
 
-async function benchOne({ count, distinct, ratePerSecond }: Scale): Promise<void> {
+export async function benchOne({ count, distinct, ratePerSecond }: Scale): Promise<void> {
   console.log(`${count} tenants, default mix, at most ${distinct} different artifacts a kind:`);
   await using first = await startShoal(['--no-samples', '--log-level', 'error']);
   const workload = ['--count', String(count), '--seed', SEED, '--json'];
