@@ -39,7 +39,9 @@ export async function storeModels(
     const features = model.structure.features.map(({ name }) => name);
     const spec = servingSpec(prepared, { features });
     const rows = (number: number): readonly NamedTensor[] => {
-      const body = parseJson(Buffer.from(bodyOf(seed, { atMs: 0, number: index, model }, number)));
+      const body = parseJson(Buffer.from(bodyOf(seed, { atMs: 0, number: index, model }, number)), {
+        depth: 8,
+      });
       const { instances } = body as { instances: JsonValue[] };
       return encodeInstances(spec, instances, { instances: number }).tensors;
     };
