@@ -20,8 +20,14 @@ export interface LaneTask {
   /** Done first, so that the memory of these is free before anything is loaded. */
   readonly releases: readonly number[];
   readonly loads: readonly LaneLoad[];
-  /** RUN_FIELDS numbers a run: handle, offset and length of its section, part rows. */
+  /** RUN_FIELDS numbers a run: handle, or minus the place in `plans` counted from 1; offset and length of its section, part rows. */
   readonly runs: readonly number[];
+  readonly plans: readonly LanePlanRun[];
+  /** What the thread doesn't know yet: shared memory by number, and structures. */
+  readonly chunks: readonly (readonly [number: number, buffer: SharedArrayBuffer])[];
+  readonly structures: readonly (readonly [id: number, text: Uint8Array])[];
+  /** Structures that it can forget. */
+  readonly forgotten: readonly number[];
   readonly sections: ArrayBuffer;
   /** What the outputs of one run may come to. */
   readonly maxSectionBytes: number;
@@ -35,6 +41,15 @@ export interface LaneLoad {
   readonly hasRun: boolean;
   /** The prepared artifact; transferred. */
   readonly artifact: Uint8Array<ArrayBuffer>;
+}
+
+/** A run of a plan: its numbers are read where they lie, in shared memory. */
+export interface LanePlanRun {
+  readonly key: ModelKey;
+  readonly hasRun: boolean;
+  readonly chunk: number;
+  readonly base: number;
+  readonly structure: number;
 }
 
 export const RUN_FIELDS = 4;

@@ -1,4 +1,4 @@
-import type { Copy } from './copy.ts';
+import type { Life } from './copy.ts';
 import type { Departure } from './history.ts';
 import type { VersionFacts } from './model-history.ts';
 
@@ -18,7 +18,7 @@ export function adviceOn(facts: VersionFacts): string {
   return gone === '' ? now : `${now} Before: ${gone}`;
 }
 
-function copyAdvice(copy: Copy, { pinnedUntilMs, idleTtlMs, iso }: VersionFacts): string {
+function copyAdvice(copy: Life, { pinnedUntilMs, idleTtlMs, iso }: VersionFacts): string {
   if (copy.state === 'waiting') return 'It waits in line to be loaded.';
   if (copy.state === 'loading') return 'It is being loaded.';
   if (copy.state === 'leaving') return 'It is being released.';

@@ -1,6 +1,7 @@
 import type { EvictionReason } from '../wire/control.ts';
 import type { ModelKey } from '../wire/model-key.ts';
-import type { Copy } from './copy.ts';
+import type { Displacer } from './beside.ts';
+import type { Life } from './copy.ts';
 import type { VersionIndex } from './version-index.ts';
 
 /** What is left of a copy that was evicted. Kept small: there may be `historyVersions` of them. */
@@ -37,8 +38,14 @@ export class History {
     return this.#evictedBytes;
   }
 
-  left(copy: Copy, reason: EvictionReason, displacer: Copy | undefined, leftMs: number): void {
-    const { key, residentBytes, loadUs, loadedMs, lastUsedMs, uses } = copy;
+  left(
+    key: ModelKey,
+    life: Life,
+    reason: EvictionReason,
+    displacer: Displacer | undefined,
+    leftMs: number,
+  ): void {
+    const { residentBytes, loadUs, loadedMs, lastUsedMs, uses } = life;
     if (!this.#departures.delete(key)) this.#versions.add(key);
     this.#departures.set(key, {
       residentBytes,

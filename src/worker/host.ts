@@ -2,10 +2,12 @@ import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { WarmAnswer, WarmRequest } from '../wire/control.ts';
 import type { RequestFrame } from '../wire/frames.ts';
+import type { ModelKey } from '../wire/model-key.ts';
 import { Job, type JobOwner, type JobResult, type Reply } from './job.ts';
 import type { Lanes } from './lanes.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Lease, Waiter } from './lease.ts';
+import type { PlanDesk, PlanLease } from './plans/plan-desk.ts';
 import { QueueLimits } from './queue-limits.ts';
 import type { Residency } from './residency.ts';
 import { warm } from './warm.ts';
@@ -14,6 +16,8 @@ export interface HostOptions {
   readonly limits: Limits;
   readonly lanes: Lanes;
   readonly residency: Residency;
+  /** Absent: every model is a session's. `onAbsent`: the job isn't one of plans. */
+  readonly plans?: ((onAbsent: (job: Job) => void) => PlanDesk) | undefined;
   readonly metrics: WorkerMetrics;
   readonly clock: () => number;
   /** A failure with code INTERNAL is a bug: its message goes here, and not to the caller. */
@@ -35,6 +39,7 @@ export class Host implements JobOwner {
   readonly #options: HostOptions;
   readonly #metrics: WorkerMetrics;
   readonly #queue: QueueLimits;
+  readonly #plans: PlanDesk | undefined;
   #requests = 0;
   #draining = false;
   #onIdle: (() => void) | undefined;
@@ -43,6 +48,7 @@ export class Host implements JobOwner {
     this.#options = options;
     this.#metrics = options.metrics;
     this.#queue = new QueueLimits(options.limits, () => this.queueDelayUs());
+    this.#plans = options.plans?.((job) => this.#submitToSession(job, this.clock()));
     this.clock = options.clock;
   }
 
@@ -62,20 +68,40 @@ export class Host implements JobOwner {
     this.#requests++;
     const nowMs = this.clock();
     const refusal = this.#stopping() ?? this.#queue.full(job);
-    if (refusal !== undefined) return this.#refuse(job, refusal);
-    const lease = residency.lease(request.key, request.background);
-    const late = lease === undefined ? undefined : this.#queue.late(job, lease, nowMs);
+    if (refusal !== undefined) {
+      this.#refuse(job, refusal);
+      return job;
+    }
+    const handle = this.#plans?.find(request.key) ?? -1;
+    // What is neither here nor known as a session may be a plan: it is looked for.
+    if (this.#plans !== undefined && (handle >= 0 || residency.copy(request.key) === undefined))
+      this.#submitToPlans(this.#plans, job, handle, nowMs);
+    else this.#submitToSession(job, nowMs);
+    return job;
+  }
+
+  #submitToPlans(plans: PlanDesk, job: Job, handle: number, nowMs: number): void {
+    const late = this.#queue.late(job, plans.wayOf(job, handle), nowMs);
+    if (late !== undefined) return this.#refuse(job, late);
+    this.#queue.enter(job, nowMs);
+    plans.submit(job, handle);
+  }
+
+  #submitToSession(job: Job, nowMs: number): void {
+    const { residency } = this.#options;
+    const { key, background, residentBytes } = job;
+    const lease = residency.lease(key, background);
+    const late = lease === undefined ? undefined : this.#queue.late(job, lease.placed.lane, nowMs);
     if (lease !== undefined && late !== undefined) {
       this.unlease(lease);
       return this.#refuse(job, late);
     }
-    this.#queue.enter(job, nowMs);
-    if (lease === undefined && request.background && !residency.hasSpare(request.residentBytes)) {
+    if (!job.queued) this.#queue.enter(job, nowMs);
+    if (lease === undefined && background && !residency.hasSpare(residentBytes)) {
       const message = 'no memory is spare for background work';
       queueMicrotask(() => job.fail('OVERLOADED', message, this.#retryAfterMs()));
-    } else if (lease === undefined) this.#load(job, request.residentBytes);
+    } else if (lease === undefined) this.#load(job, residentBytes);
     else job.enqueue(lease);
-    return job;
   }
 
   /** The caller has gone. A run that has begun goes on, for nobody. */
@@ -85,7 +111,9 @@ export class Host implements JobOwner {
     this.#leave(job);
     const { lease } = job;
     if (job.stopLoading !== undefined) job.stopLoading();
-    else if (lease?.placed.lane.cancel(job) === true) this.unlease(lease);
+    else if (lease === undefined) {
+      if (this.#plans?.cancel(job) !== true) return;
+    } else if (lease.placed.lane.cancel(job)) this.unlease(lease);
     else return;
     this.#metrics.cancelled.inc();
   }
@@ -93,11 +121,20 @@ export class Host implements JobOwner {
   /** Rejects with a ShoalError. */
   async warm(request: WarmRequest): Promise<WarmAnswer> {
     const { limits, residency } = this.#options;
-    if (request.ifResident !== undefined && !residency.isResident(request.ifResident))
-      return { loaded: false };
+    const { ifResident } = request;
+    if (ifResident !== undefined && !this.#isResident(ifResident)) return { loaded: false };
     const refusal = this.#stopping();
     if (refusal !== undefined) throw refusal;
-    return warm(residency, request, limits, this.clock);
+    return warm(residency, request, limits, this.clock, this.#plans);
+  }
+
+  #isResident(key: ModelKey): boolean {
+    return this.#options.residency.isResident(key) || (this.#plans?.find(key) ?? -1) >= 0;
+  }
+
+  /** Memory of sessions or plans is free. */
+  onFreed(): void {
+    this.#plans?.retry();
   }
 
   /** Refuses what comes from now on; resolves when nothing is left, or after `limits.drainMs`: false then. */
@@ -114,11 +151,12 @@ export class Host implements JobOwner {
   }
 
   queueDelayUs(): number {
-    return this.#options.lanes.queueDelayUs();
+    return this.#options.lanes.queueDelayUs() + (this.#plans?.delayUs() ?? 0);
   }
 
   unlease(lease: Lease): void {
-    this.#options.residency.release(lease);
+    if ('plan' in lease) this.#plans?.unlease(lease as PlanLease);
+    else this.#options.residency.release(lease);
   }
 
   settled(job: Job, result: JobResult): void {
@@ -148,11 +186,10 @@ export class Host implements JobOwner {
     return this.#draining ? new ShoalError('SHUTTING_DOWN', 'the worker is stopping') : undefined;
   }
 
-  #refuse(job: Job, { code, message, retryAfterSeconds }: ShoalError): Job {
+  #refuse(job: Job, { code, message, retryAfterSeconds }: ShoalError): void {
     if (code === 'OVERLOADED') this.#metrics.refused.inc();
     const retryAfterMs = Math.max(MIN_RETRY_AFTER_MS, Math.ceil(retryAfterSeconds * 1_000));
     queueMicrotask(() => job.fail(code, message, retryAfterMs));
-    return job;
   }
 
   /** When what waits now will have been worked off. */

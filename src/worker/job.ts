@@ -24,6 +24,8 @@ export class Job implements LaneRun {
   readonly section: Uint8Array;
   readonly partRows: number;
   readonly background: boolean;
+  /** What is reserved for its session. */
+  readonly residentBytes: number;
   readonly expiresAtMs: number;
   readonly reply: Reply;
   readonly #owner: JobOwner;
@@ -46,6 +48,7 @@ export class Job implements LaneRun {
     this.section = request.section;
     this.partRows = request.partRows;
     this.background = request.background;
+    this.residentBytes = request.residentBytes;
     this.reply = reply;
     this.#arrivedMs = owner.clock();
     this.expiresAtMs = this.#arrivedMs + timeoutMs;
@@ -68,6 +71,12 @@ export class Job implements LaneRun {
     this.#lease = lease;
     this.#leasedMs = this.cold ? this.#owner.clock() : this.#arrivedMs;
     lease.placed.lane.run(this);
+  }
+
+  /** It runs now, where it waited. */
+  beginHere(nowMs: number): void {
+    this.#leasedMs = this.cold ? nowMs : this.#arrivedMs;
+    this.#begunMs = nowMs;
   }
 
   begin(nowMs: number): void {

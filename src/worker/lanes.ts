@@ -1,9 +1,11 @@
+import type { ModelKey } from '../wire/model-key.ts';
 import type { LaneModel } from './lane/batch.ts';
-import { Lane, type LaneOptions } from './lane/lane.ts';
+import { Lane } from './lane/lane.ts';
+import type { LaneOptions } from './lane/options.ts';
 
 /** A loaded model's place: the lane that has its session, and its handle there. */
 export interface Placed extends LaneModel {
-  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release' | 'delayUs' | 'isHeld'>;
+  readonly lane: Pick<Lane, 'run' | 'cancel' | 'load' | 'release' | 'delayUs' | 'isHeld' | 'isHeldBy'>;
 }
 
 /** What residency needs of the lanes. */
@@ -76,6 +78,16 @@ export class Lanes implements LanePlacement {
   /** The model is gone from its lane. */
   unplace(placed: Placed, residentBytes: number): void {
     this.#residentBytes.set(placed.lane, this.#bytesOf(placed.lane) - residentBytes);
+  }
+
+  /** For a run of a plan, which any lane can do: one that it holds already, else the one with the least to do. */
+  forPlan(key: ModelKey): Placed['lane'] {
+    let best = this.#light[0] as Lane;
+    for (const lane of this.#light) {
+      if (lane.isHeldBy(key)) return lane;
+      if (lane.isHeld === best.isHeld ? lane.delayUs() < best.delayUs() : best.isHeld) best = lane;
+    }
+    return best;
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
+const PLAN_SECONDS = [0.00001, 0.000025, 0.00005, ...SECONDS.slice(0, 10)];
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64];
 
 export interface WorkerMetrics {
@@ -11,6 +12,9 @@ export interface WorkerMetrics {
   readonly loadSeconds: Histogram;
   readonly runSeconds: Histogram;
   readonly laneBatchRuns: Histogram;
+  readonly planLoadSeconds: Histogram;
+  /** where: inline (on the main thread), lane. */
+  readonly planRuns: Counter<'where'>;
   readonly loads: Counter;
   readonly loadFailures: Counter;
   /** reason: room, excess, idle (wire/control.ts). */
@@ -21,8 +25,6 @@ export interface WorkerMetrics {
   readonly cancelled: Counter;
   readonly refused: Counter;
   readonly cacheCorrupt: Counter;
-  readonly residentModels: Gauge;
-  readonly residentBytes: Gauge;
   readonly budgetBytes: Gauge;
 }
 
@@ -38,11 +40,22 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     queueSeconds: histogram('queue_seconds', 'Wait of a request for its lane, loads not counted', SECONDS),
     loadSeconds: histogram(
       'load_seconds',
-      'Cold loads: fetch and session, waiting for memory included',
+      'Cold loads of sessions: fetched and made, waiting for memory included',
       SECONDS,
     ),
     runSeconds: histogram('run_seconds', 'Runs in a lane', SECONDS),
     laneBatchRuns: histogram('lane_batch_runs', 'Runs in one message to a lane', BATCH_SIZES),
+    planLoadSeconds: histogram(
+      'plan_load_seconds',
+      'Cold loads of plans: read, checked, copied',
+      PLAN_SECONDS,
+    ),
+    planRuns: new Counter({
+      name: 'shoal_worker_plan_runs_total',
+      help: 'Runs of plans, on the main thread or in a lane',
+      labelNames: ['where'],
+      registers,
+    }),
     loads: counter('loads', 'Models loaded'),
     loadFailures: counter('load_failures', 'Loads that failed'),
     evictions: new Counter({
@@ -61,8 +74,6 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     cancelled: counter('cancelled', 'Requests dropped unrun, their caller gone'),
     refused: counter('refused', 'Requests refused because the queue was full'),
     cacheCorrupt: counter('cache_corrupt', 'Files of the disk cache that did not match their digest'),
-    residentModels: gauge('resident_models', 'Models loaded now'),
-    residentBytes: gauge('resident_bytes', 'Bytes of the models loaded, being loaded or released now'),
     budgetBytes: gauge('budget_bytes', 'What resident bytes may come to'),
   };
 }

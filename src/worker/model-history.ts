@@ -1,7 +1,7 @@
 import type { ModelHistory } from '../wire/control.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import { adviceOn } from './advice.ts';
-import type { Copy } from './copy.ts';
+import type { Life } from './copy.ts';
 import type { Departure } from './history.ts';
 import type { Residency } from './residency.ts';
 
@@ -9,7 +9,7 @@ import type { Residency } from './residency.ts';
 export interface VersionFacts {
   readonly key: ModelKey;
   /** Undefined: it is gone. */
-  readonly copy: Copy | undefined;
+  readonly copy: Life | undefined;
   /** Its last eviction; undefined: none is remembered. */
   readonly departure: Departure | undefined;
   readonly pinnedUntilMs: number | undefined;
@@ -21,18 +21,26 @@ export interface VersionFacts {
   readonly iso: (ms: number) => string;
 }
 
+/** The plans among them. */
+export interface PlanLives {
+  /** Of all versions of a model (tenant/model) that are resident as plans. */
+  livesOf(model: string): ReadonlyMap<ModelKey, Life>;
+}
+
 /** Of every version of `model` (tenant/model) that is here or that the worker remembers. */
 export function historyOf(
   residency: Residency,
+  plans: PlanLives,
   model: string,
   now: Pick<VersionFacts, 'nowMs' | 'idleTtlMs' | 'iso'>,
 ): ModelHistory[] {
   const { history, pins, versions } = residency.residents;
-  return Array.from(versions.keysOf(model), (key) =>
+  const plansThere = plans.livesOf(model);
+  return Array.from(new Set([...versions.keysOf(model), ...plansThere.keys()]), (key) =>
     describeVersion({
       ...now,
       key,
-      copy: residency.copy(key),
+      copy: residency.copy(key) ?? plansThere.get(key),
       departure: history.get(key),
       pinnedUntilMs: pins.pinnedUntilMs(key, now.nowMs),
       evictedBytes: history.evictedBytes,

@@ -1,3 +1,4 @@
+import { openPlanReader } from '../stores/plans/plan-reader.ts';
 import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { WorkerCommand, WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
@@ -35,6 +36,7 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   const clock = (): number => performance.now();
   try {
     const store = await openDirectoryArtifacts(config.artifactsDir);
+    const plans = openPlanReader(config.plansFile);
     const onLost = (error: Error, cause: SelfKillCause, lane?: number): void => {
       logger.fatal(
         { err: error, cause, lane },
@@ -43,7 +45,7 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
       dieOf(cause, lane);
     };
     journal = new CrashJournal(config.journalFile, laneThreads(config));
-    const started = await startWorker({ config, store, logger, clock, journal, onLost });
+    const started = await startWorker({ config, store, plans, logger, clock, journal, onLost });
     logger.info(
       { address: started.address, lanes: config.lanes, budgetBytes: config.budgetBytes },
       'worker ready',

@@ -2,7 +2,7 @@ import { overloaded, type ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Job } from './job.ts';
-import type { Lease } from './lease.ts';
+import type { Lane } from './lane/lane.ts';
 
 /**
  * What a worker takes in. Refused at once is what finds no room, and what could not be answered in time: an error
@@ -15,7 +15,7 @@ export class QueueLimits {
 
   readonly #delayUs: () => number;
 
-  /** `delayUs`: how long a request that comes now would wait in any of the lanes. */
+  /** `delayUs`: how long a request that comes now would wait. */
   constructor(limits: Limits, delayUs: () => number) {
     this.#limits = limits;
     this.#delayUs = delayUs;
@@ -36,13 +36,13 @@ export class QueueLimits {
     return overloaded(message, Math.max(this.#delayUs() / 1_000, this.#shares.ownWaitMs(job.tenant)));
   }
 
-  /** OVERLOADED when its turn would come too late. */
-  late(job: Job, { placed: { lane } }: Lease, nowMs: number): ShoalError | undefined {
+  /** OVERLOADED when its turn would come too late. `way`: what it waits for. */
+  late(job: Job, way: Pick<Lane, 'delayUs'>, nowMs: number): ShoalError | undefined {
     if (job.background) return undefined;
     const leftMs = (job.expiresAtMs - nowMs) * WAIT_SHARE;
     const ownMs = this.#shares.ownWaitMs(job.tenant);
     // Turns are only counted when the wait behind everything would be too long.
-    const turnMs = lane.delayUs() <= leftMs * 1_000 ? 0 : lane.delayUs(job.tenant) / 1_000;
+    const turnMs = way.delayUs() <= leftMs * 1_000 ? 0 : way.delayUs(job.tenant) / 1_000;
     const waitMs = Math.max(ownMs, turnMs);
     if (waitMs <= leftMs) return undefined;
     const message = `the request would wait ${Math.ceil(waitMs)} ms for its turn in the worker, and has ${Math.ceil(job.expiresAtMs - nowMs)} ms left`;

@@ -2,12 +2,13 @@ import { overloaded, ShoalError } from '../core/errors.ts';
 import type { EvictionReason } from '../wire/control.ts';
 import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import { type ArtifactSource, ownBuffer } from './artifact-source.ts';
+import type { Displacer } from './beside.ts';
 import type { Copy, ResidentCopy } from './copy.ts';
 import type { Placed } from './lanes.ts';
 import type { Lease, Waiter } from './lease.ts';
 import { LoadLines, type LoadLinesOptions } from './load-lines.ts';
 import { MemoryWait } from './memory-wait.ts';
-import { Residents, type ResidentsOptions } from './residents.ts';
+import { PLANS, Residents, type ResidentsOptions } from './residents.ts';
 
 export interface ResidencyOptions extends ResidentsOptions {
   readonly limits: ResidentsOptions['limits'] &
@@ -15,12 +16,14 @@ export interface ResidencyOptions extends ResidentsOptions {
   readonly artifacts: ArtifactSource;
   readonly parallelLoads: LoadLinesOptions['parallelLoads'];
   readonly suspects: LoadLinesOptions['suspects'];
+  /** Memory of a session is free. */
+  readonly onFreed?: () => void;
 }
 
 /**
  * Which models are in memory. One load a model however many wait (invariant 5); a leased model is never released
  * (invariant 3); bytes loading, resident and leaving never exceed the budget (invariant 4). What to evict is
- * decided in core/eviction-order and core/residency-policy; here it is done.
+ * decided in core/eviction-order and core/residency-policy; here it is done. Sessions only: plans/ has the plans.
  */
 export class Residency {
   readonly residents: Residents;
@@ -35,6 +38,19 @@ export class Residency {
     this.residents = new Residents(options);
     this.#line = new LoadLines(options);
     this.#memoryWait = new MemoryWait(options.limits.memoryWaitMs, () => this.#step());
+  }
+
+  /** For a plan; false: nothing may go. */
+  evictLowest(reason: EvictionReason, displacer: Displacer): boolean {
+    const copy = this.residents.lowest()?.copy;
+    if (copy === undefined) return false;
+    void this.#evict(copy, reason, displacer);
+    return true;
+  }
+
+  /** Memory of plans is free. */
+  freed(): void {
+    if (this.#line.size > 0) this.#stepSoon();
   }
 
   isResident(key: ModelKey): boolean {
@@ -166,11 +182,13 @@ export class Residency {
     const { clock, excessBytes } = this.#options;
     this.#memoryWait.pause();
     for (let copy = this.#line.next(); copy !== undefined; copy = this.#line.next()) {
-      const { decision, reason } = this.residents.decide(copy.residentBytes);
+      const { decision, reason, planBytes } = this.residents.decide(copy.residentBytes);
       if (decision.action === 'load') void this.#load(copy);
       else if (decision.action === 'evict') {
-        for (const key of decision.keys)
-          void this.#evict(this.#copies.get(key) as ResidentCopy, reason, copy);
+        for (const key of decision.keys) {
+          if (key === PLANS) this.#options.plans.giveUp(planBytes, reason, copy);
+          else void this.#evict(this.#copies.get(key) as ResidentCopy, reason, copy);
+        }
         return this.#memoryWait.recheck();
       } else if (decision.action === 'refuse') {
         // No OVERLOADED: neither another worker, which has no larger budget, nor a later try would do better.
@@ -231,15 +249,17 @@ export class Residency {
     for (const [index, waiter] of waiters.entries()) waiter.loaded(leases[index] as Lease);
   }
 
-  async #evict(copy: ResidentCopy, reason: EvictionReason, displacer: Copy | undefined): Promise<void> {
+  async #evict(copy: ResidentCopy, reason: EvictionReason, displacer: Displacer | undefined): Promise<void> {
     await this.residents.evict(copy, reason, displacer);
     this.#forget(copy);
+    this.#options.onFreed?.();
     this.#step();
   }
 
   #noRoom(): ShoalError {
-    const { budgetBytes, limits, excessBytes } = this.#options;
-    const { usedBytes, count } = this.residents;
+    const { budgetBytes, limits, excessBytes, plans } = this.#options;
+    const usedBytes = this.residents.usedBytes + plans.usedBytes;
+    const count = this.residents.count + plans.count;
     const excess = excessBytes() > 0 ? `, and ${excessBytes()} bytes more by the process` : '';
     return overloaded(
       `no room to load the model within ${limits.memoryWaitMs} ms: ${usedBytes} of ${budgetBytes} budget bytes are in use by ${count} resident models and ${this.#line.underWay} loads${excess}`,

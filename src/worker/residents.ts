@@ -1,8 +1,10 @@
 import { EvictionOrder } from '../core/eviction-order.ts';
-import { decideLoad, type ResidencyAction } from '../core/residency-policy.ts';
+import type { UseClock } from '../core/use-clock.ts';
+import { decideLoad, type IdleModel, type ResidencyAction } from '../core/residency-policy.ts';
 import type { EvictionReason } from '../wire/control.ts';
 import type { ModelKey } from '../wire/model-key.ts';
-import type { Copy, ResidentCopy } from './copy.ts';
+import type { Beside, Displacer } from './beside.ts';
+import type { ResidentCopy } from './copy.ts';
 import { History } from './history.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import type { LanePlacement, Placed } from './lanes.ts';
@@ -15,6 +17,8 @@ export interface ResidentsOptions {
   readonly budgetBytes: number;
   readonly limits: { readonly pinnedPercent: number; readonly historyVersions: number };
   readonly lanes: LanePlacement;
+  readonly plans: Beside;
+  readonly useClock: UseClock;
   readonly metrics: WorkerMetrics;
   readonly clock: () => number;
   /** A resident model that nobody asked for since is released; undefined: only when its room is needed. */
@@ -29,7 +33,12 @@ export interface RoomDecision {
   readonly decision: ResidencyAction;
   /** What the model is, or would be, made room from. */
   readonly reason: EvictionReason;
+  /** What of it plans are to free. */
+  readonly planBytes: number;
 }
+
+/** Stands for plans among the keys to evict. */
+export const PLANS = 'plans';
 
 /** The resident models and the worker's bytes: who holds leases, what may go and what goes next. */
 export class Residents {
@@ -39,7 +48,7 @@ export class Residents {
   readonly versions = new VersionIndex();
   readonly #options: ResidentsOptions;
   /** All that are resident, leased or not. */
-  readonly #order = new EvictionOrder<ResidentCopy>();
+  readonly #order: EvictionOrder<ResidentCopy>;
   readonly #sweep: IdleSweep<ResidentCopy> | undefined;
   #count = 0;
   #usedBytes = 0;
@@ -51,6 +60,7 @@ export class Residents {
   constructor(options: ResidentsOptions) {
     const { budgetBytes, limits, metrics, idleTtlMs } = options;
     this.#options = options;
+    this.#order = new EvictionOrder(options.useClock);
     this.#sweep = idleTtlMs === undefined ? undefined : new IdleSweep(idleTtlMs);
     this.pins = new Pins((budgetBytes * limits.pinnedPercent) / 100);
     this.history = new History(limits.historyVersions, this.versions);
@@ -61,7 +71,7 @@ export class Residents {
     return this.#count;
   }
 
-  /** Everything that counts against the budget: loading, resident and leaving. */
+  /** Everything of sessions that counts against the budget: loading, resident and leaving. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
@@ -69,14 +79,13 @@ export class Residents {
   /** What a load takes, or gives back (negative). */
   reserve(bytes: number): void {
     this.#usedBytes += bytes;
-    this.#options.metrics.residentBytes.set(this.#usedBytes);
   }
 
   /** It has been loaded; its bytes were reserved before. */
   add(copy: ResidentCopy): void {
     copy.loadedMs = this.#options.clock();
     copy.lastUsedMs = copy.loadedMs;
-    this.#changeCount(1);
+    this.#count++;
     this.#idleBytes += copy.residentBytes;
     this.#order.add(copy);
     this.#sweep?.watch(copy, this.#idleAtMs(copy));
@@ -103,19 +112,38 @@ export class Residents {
   }
 
   hasRoom(residentBytes: number): boolean {
-    const { budgetBytes, excessBytes } = this.#options;
-    return this.#usedBytes + excessBytes() + residentBytes <= budgetBytes;
+    return this.#besideBytes + this.#usedBytes + residentBytes <= this.#options.budgetBytes;
   }
 
   get isAnyLeaving(): boolean {
-    return this.#leavingBytes.size > 0;
+    return this.#leavingBytes.size > 0 || this.#options.plans.leavingBytes > 0;
+  }
+
+  /** What leaves lanes that aren't held. */
+  get soonFreeBytes(): number {
+    let sumBytes = 0;
+    for (const [lane, bytes] of this.#leavingBytes) if (!lane.isHeld) sumBytes += bytes;
+    return sumBytes;
+  }
+
+  /** Of those without a lease. */
+  get idleBytes(): number {
+    return this.#idleBytes;
+  }
+
+  /** What would go first, and its score. */
+  lowest(): { copy: ResidentCopy; score: number } | undefined {
+    for (const copy of this.#evictable(this.#options.clock()))
+      return { copy, score: this.#order.scoreOf(copy) };
+    return undefined;
   }
 
   /** What to do for a load at the head of the line. */
   decide(residentBytes: number): RoomDecision {
-    const { budgetBytes, excessBytes, clock } = this.#options;
-    const usedBytes = this.#usedBytes + excessBytes();
-    const leavingBytes = this.#soonFreeBytes();
+    const { budgetBytes, plans } = this.#options;
+    const usedBytes = this.#usedBytes + this.#besideBytes;
+    const leavingBytes = this.soonFreeBytes + plans.leavingBytes;
+    const among: { planBytes: number } = { planBytes: 0 };
     const missingBytes = usedBytes + residentBytes - leavingBytes - budgetBytes;
     const decision = decideLoad({
       budgetBytes,
@@ -123,21 +151,22 @@ export class Residents {
       usedBytes,
       leavingBytes,
       // When all are leased there is no need to look at each of them time and again.
-      idle: missingBytes > this.#idleBytes ? [] : this.#evictable(clock()),
+      idle: missingBytes > this.#idleBytes + plans.evictableBytes ? [] : this.#mayGo(missingBytes, among),
     });
-    return { decision, reason: this.#usedBytes + residentBytes > budgetBytes ? 'room' : 'excess' };
+    const countedBytes = this.#usedBytes + plans.usedBytes + residentBytes;
+    return { decision, reason: countedBytes > budgetBytes ? 'room' : 'excess', ...among };
   }
 
   /** Resolves when its bytes are free. */
-  async evict(copy: ResidentCopy, reason: EvictionReason, displacer: Copy | undefined): Promise<void> {
+  async evict(copy: ResidentCopy, reason: EvictionReason, displacer: Displacer | undefined): Promise<void> {
     const { lanes, metrics, clock, onEvicted } = this.#options;
     metrics.evictions.inc({ reason });
-    this.history.left(copy, reason, displacer, clock());
+    this.history.left(copy.key, copy, reason, displacer, clock());
     onEvicted(copy.key, reason, displacer?.key);
     this.#order.delete(copy);
     this.#sweep?.forget(copy);
     copy.state = 'leaving';
-    this.#changeCount(-1);
+    this.#count--;
     this.#idleBytes -= copy.residentBytes;
     this.#changeLeaving(copy.placed.lane, copy.residentBytes);
     await copy.placed.lane.release(copy.placed.handle);
@@ -162,7 +191,7 @@ export class Residents {
     });
   }
 
-  #idleAtMs(copy: Copy): number {
+  #idleAtMs(copy: ResidentCopy): number {
     return copy.lastUsedMs + (this.#options.idleTtlMs ?? Number.POSITIVE_INFINITY);
   }
 
@@ -174,21 +203,30 @@ export class Residents {
     }
   }
 
-  /** What leaves lanes that aren't held. */
-  #soonFreeBytes(): number {
-    let sumBytes = 0;
-    for (const [lane, bytes] of this.#leavingBytes) if (!lane.isHeld) sumBytes += bytes;
-    return sumBytes;
+  /** Sessions worth less than any plan that may go; then plans for what is still missing. */
+  *#mayGo(missingBytes: number, among: { planBytes: number }): Generator<IdleModel> {
+    const { plans, clock } = this.#options;
+    const planScore = plans.lowestScore() ?? Number.POSITIVE_INFINITY;
+    let leftBytes = missingBytes;
+    for (const copy of this.#evictable(clock())) {
+      if (planScore < this.#order.scoreOf(copy)) break;
+      leftBytes -= copy.residentBytes;
+      yield copy;
+    }
+    if (planScore === Number.POSITIVE_INFINITY) return;
+    among.planBytes = leftBytes;
+    yield { key: PLANS, residentBytes: leftBytes };
+  }
+
+  /** What isn't free for sessions, their own apart. */
+  get #besideBytes(): number {
+    const { plans, excessBytes } = this.#options;
+    return plans.usedBytes + excessBytes();
   }
 
   #changeLeaving(lane: Placed['lane'], byBytes: number): void {
     const bytes = (this.#leavingBytes.get(lane) ?? 0) + byBytes;
     if (bytes === 0) this.#leavingBytes.delete(lane);
     else this.#leavingBytes.set(lane, bytes);
-  }
-
-  #changeCount(by: 1 | -1): void {
-    this.#count += by;
-    this.#options.metrics.residentModels.set(this.#count);
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
-import { openNativeHeap } from '../runtime/native-heap.ts';
+import { openNativeHeap, openPageReturn } from '../runtime/native-heap.ts';
+import type { PlanReader } from '../stores/plans/plans.ts';
 import type { WorkerState } from '../wire/control.ts';
 import type { CrashJournal, SelfKillCause } from '../wire/crash-journal.ts';
 import type { ModelKey } from '../wire/model-key.ts';
@@ -14,7 +15,8 @@ import { Suspects } from './lane/suspects.ts';
 import { Lanes } from './lanes.ts';
 import { SYSTEM_READINGS, WorkerMemory } from './memory.ts';
 import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
-import { Residency } from './residency.ts';
+import { Models, type ModelsOptions } from './models.ts';
+import { PAGE_BYTES } from './plans/pages.ts';
 import { WorkerServer } from './server.ts';
 import { workerState } from './worker-state.ts';
 
@@ -22,6 +24,8 @@ export interface WorkerOptions {
   readonly config: WorkerProcessConfig;
   /** The artifact store; the cache, when configured, stands in front of it. */
   readonly store: ArtifactSource;
+  /** The plan store. */
+  readonly plans: PlanReader;
   readonly logger: Logger;
   readonly clock: () => number;
   /** Its slots: `laneThreads(config)`. */
@@ -59,26 +63,27 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     journalFd: journal.fd,
     onLost,
   });
-  const artifacts = await artifactSource(options, metrics);
-  const residency = new Residency({
+  const models = new Models({
     budgetBytes,
     limits,
     lanes,
-    artifacts,
+    ...(await sources(options, metrics)),
+    registry,
     metrics,
     clock,
     idleTtlMs: config.idleTtlMs,
     excessBytes: () => memory.excessBytes(),
     suspects,
     parallelLoads: laneCounts(config),
+    onFreed: () => host.onFreed(),
     onEvicted: (key, reason, displacer) => logger.debug({ key, reason, for: displacer }, 'model evicted'),
   });
-  const { sweepMs } = residency.residents;
-  if (sweepMs !== undefined) setInterval(() => residency.sweepIdle(), sweepMs).unref();
-  const memory = await watchMemory(options, registry, () => residency.residents.usedBytes);
+  models.startSweeps();
+  const memory = await watchMemory(options, registry, () => models.usedBytes);
   const onBug = (message: string): void =>
     logger.error({ bug: message }, 'a request failed in an unforeseen way');
-  const host = new Host({ limits, lanes, residency, metrics, clock, onBug });
+  const { residency, plans } = models;
+  const host = new Host({ limits, lanes, residency, plans: plans.desk, metrics, clock, onBug });
   registry.registerMetric(
     new Gauge({
       name: 'shoal_worker_queued_requests',
@@ -90,7 +95,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     }),
   );
   const state = (model: string | undefined): WorkerState =>
-    workerState({ config, host, residency, clock }, model);
+    workerState({ config, host, models, clock }, model);
   const server = new WorkerServer({ host, held, limits, token: config.token, registry, logger, state });
   await lanes.ready();
   memory.start();
@@ -102,6 +107,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       const drained = await host.drain();
       memory.stop();
       await server.close();
+      options.plans.close();
       if (drained) await lanes.close();
       else logger.warn({ requests: host.requests }, 'stopped with requests still running');
       return drained;
@@ -143,6 +149,20 @@ function laneCounts({ lanes }: WorkerProcessConfig): { light: number; heavy: num
 export function laneThreads(config: WorkerProcessConfig): number {
   const { light, heavy } = laneCounts(config);
   return light + heavy;
+}
+
+async function sources(
+  options: WorkerOptions,
+  metrics: WorkerMetrics,
+): Promise<Pick<ModelsOptions, 'artifacts' | 'reader' | 'pageReturn'>> {
+  const { plans, logger } = options;
+  return {
+    artifacts: await artifactSource(options, metrics),
+    reader: plans,
+    pageReturn: await openPageReturn(PAGE_BYTES, (reason) =>
+      logger.info({ reason }, 'memory of evicted plans stays with the process'),
+    ),
+  };
 }
 
 async function artifactSource(options: WorkerOptions, metrics: WorkerMetrics): Promise<ArtifactSource> {

@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
+import { compilePlan } from '../../src/model/plan/compile.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
+import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
+import type { PlanStore } from '../../src/stores/plans/plans.ts';
 import { modelKey } from '../../src/wire/model-key.ts';
 import {
   WORKER_ENV,
@@ -27,6 +30,8 @@ export interface TestWorker {
   /** Stores the prepared artifact of a real model; the key under which the worker finds it. */
   add(name: string, as?: { tenant?: string; model?: string }): Promise<string>;
   addBytes(bytes: Uint8Array, as?: { tenant?: string; model?: string }): Promise<string>;
+  /** Stores the plan of an artifact as registered, and nothing else of it. */
+  addPlan(artifact: Uint8Array, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
   call(path: string, init?: RequestInit): Promise<Response>;
   metric(name: string): Promise<number>;
   /** Kills it if it lives and removes its files. */
@@ -87,6 +92,15 @@ export async function startTestWorker(
     const { digest } = await store.putBytes(bytes);
     return modelKey({ tenant: as.tenant ?? 'acme', model: as.model ?? 'model', version: '1', digest });
   };
+  let plans: Promise<PlanStore> | undefined;
+  const addPlan: TestWorker['addPlan'] = async (artifact, as = {}) => {
+    plans ??= openSqlitePlans(config.plansFile);
+    const compiled = compilePlan(prepareArtifact(artifact));
+    if ('reason' in compiled) throw new Error(compiled.reason);
+    await (await plans).put(compiled.plan);
+    const { digest } = compiled.plan;
+    return modelKey({ tenant: 'acme', model: 'model', version: '1', digest, ...as });
+  };
   const call = (route: string, init?: RequestInit): Promise<Response> =>
     fetch(`${address}${route}`, { headers: { authorization: `Bearer ${TOKEN}` }, ...init });
   return {
@@ -95,6 +109,7 @@ export async function startTestWorker(
     directory,
     store,
     addBytes,
+    addPlan,
     add: (name, as) => addBytes(prepareArtifact(loadArtifact(name)).bytes, { model: name, ...as }),
     call,
     async metric(name) {
@@ -110,6 +125,7 @@ export async function startTestWorker(
         child.kill('SIGKILL');
         await once(child, 'exit');
       }
+      await (await plans)?.close();
       await rm(directory, { recursive: true, force: true });
     },
   };

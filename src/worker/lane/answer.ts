@@ -20,7 +20,7 @@ export class Answer {
 
   /** Throws MODEL_FAILED or TOO_LARGE and adds nothing when the outputs can't be answered. */
   add(outputs: readonly NamedTensor[], runUs: () => number): void {
-    const bytes = this.#measure(outputs);
+    const bytes = outputBytes(outputs, this.#maxSectionBytes);
     this.#grow(this.#length + bytes);
     writeSection(Buffer.from(this.#sections), this.#length, outputs);
     this.#outcomes.push(1, this.#length, bytes, runUs());
@@ -38,23 +38,6 @@ export class Answer {
     return { loads, outcomes: this.#outcomes, sections, failures: this.#failures };
   }
 
-  #measure(outputs: readonly NamedTensor[]): number {
-    let bytes: number;
-    try {
-      bytes = sectionBytes(outputs);
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      throw new ShoalError('MODEL_FAILED', `the model's outputs can't be answered: ${cause.message}`, {
-        cause,
-      });
-    }
-    if (bytes <= this.#maxSectionBytes) return bytes;
-    throw new ShoalError(
-      'TOO_LARGE',
-      `the model's outputs take ${bytes} bytes, at most ${this.#maxSectionBytes} are allowed`,
-    );
-  }
-
   /** At least doubles, so that many small sections are copied about once more each. */
   #grow(neededBytes: number): void {
     if (neededBytes <= this.#sections.byteLength) return;
@@ -66,4 +49,22 @@ export class Answer {
       throw new ShoalError('TOO_LARGE', `no memory for ${neededBytes} bytes of outputs`, { cause });
     }
   }
+}
+
+/** Of their section. Throws MODEL_FAILED or TOO_LARGE when they can't be answered. */
+export function outputBytes(outputs: readonly NamedTensor[], maxBytes: number): number {
+  let bytes: number;
+  try {
+    bytes = sectionBytes(outputs);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ShoalError('MODEL_FAILED', `the model's outputs can't be answered: ${cause.message}`, {
+      cause,
+    });
+  }
+  if (bytes <= maxBytes) return bytes;
+  throw new ShoalError(
+    'TOO_LARGE',
+    `the model's outputs take ${bytes} bytes, at most ${maxBytes} are allowed`,
+  );
 }

@@ -2,15 +2,27 @@ import {
   fromFailure,
   type LaneAnswer,
   type LaneFailure,
+  type LanePlanRun,
   type LaneTask,
   OUTCOME_FIELDS,
 } from '../../wire/lane.ts';
 import { LOST } from './failures.ts';
+import type { KnownPlans } from './known-plans.ts';
 import { align8 } from '../../wire/tensor-section.ts';
+
+/** A plan in shared memory, which any lane can run. Leased: it stays there until the run has ended. */
+export interface LanePlan {
+  readonly chunk: { readonly number: number; readonly buffer: SharedArrayBuffer };
+  /** Where its blob starts, in bytes. */
+  readonly base: number;
+  readonly structure: { readonly id: number; readonly text: Uint8Array };
+}
 
 /** A model as its lane knows it. */
 export interface LaneModel {
+  /** Of a session; of a plan it says nothing. */
   readonly handle: number;
+  readonly plan?: LanePlan;
   /** Moving average; undefined until it has run. */
   runUs?: number;
   /** It has finished a run under this handle. */
@@ -69,22 +81,27 @@ export interface Batch {
   readonly runs: LaneRun[];
 }
 
-export function makeTask(batch: Batch, maxSectionBytes: number): LaneTask {
+export function makeTask(batch: Batch, maxSectionBytes: number, known: KnownPlans): LaneTask {
   let bytes = 0;
   for (const run of batch.runs) bytes = align8(bytes + run.section.byteLength);
   const sections = new ArrayBuffer(bytes);
   const target = new Uint8Array(sections);
   const runs: number[] = [];
   let at = 0;
-  for (const { model, section, partRows } of batch.runs) {
+  const plans: LanePlanRun[] = [];
+  for (const { key, model, section, partRows } of batch.runs) {
     target.set(section, at);
-    runs.push(model.handle, at, section.byteLength, partRows);
+    const { plan, hasRun = false } = model;
+    if (plan !== undefined) plans.push(known.refer(plan, key, hasRun));
+    runs.push(plan === undefined ? model.handle : -plans.length, at, section.byteLength, partRows);
     at = align8(at + section.byteLength);
   }
   return {
     releases: batch.releases.map((job) => job.handle),
     loads: batch.loads.map(({ handle, key, hasRun, artifact }) => ({ handle, key, hasRun, artifact })),
     runs,
+    plans,
+    ...known.takeNews(),
     sections,
     maxSectionBytes,
   };

@@ -1,9 +1,6 @@
-import type { Limits } from '../../core/limits.ts';
-import type { SelfKillCause } from '../../wire/crash-journal.ts';
 import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
-import { fromFailure, type LaneAnswer } from '../../wire/lane.ts';
+import { fromFailure, type LaneAnswer, type LaneFailure } from '../../wire/lane.ts';
 import type { ModelKey } from '../../wire/model-key.ts';
-import type { WorkerMetrics } from '../metrics.ts';
 import {
   type Batch,
   expectedUs,
@@ -15,28 +12,15 @@ import {
   type ReleaseJob,
 } from './batch.ts';
 import { causeOf, EXPIRED, heldFailure, LOST, SUSPECT_BACKGROUND } from './failures.ts';
-import type { HeldModels } from './held.ts';
+import { KnownPlans } from './known-plans.ts';
 import { LoadQueue } from './load-queue.ts';
-import type { ProvenVersions } from './proven.ts';
+import type { LaneOptions } from './options.ts';
 import { type LanePool, startThread } from './pool.ts';
 import { RunQueue } from './run-queue.ts';
-import type { Suspects, SuspectsLane } from './suspects.ts';
+import type { SuspectsLane } from './suspects.ts';
 
 /** Each takes 50 to 490 us, and they go before what else is in the message. */
 const RELEASES_A_MESSAGE = 4;
-
-export interface LaneOptions {
-  readonly clock: () => number;
-  readonly metrics: WorkerMetrics;
-  readonly limits: Limits;
-  readonly held: HeldModels;
-  readonly suspects: Suspects;
-  readonly proven: ProvenVersions;
-  /** Of the crash journal; the lane's thread writes its slot. */
-  readonly journalFd: number;
-  /** The thread is gone and its sessions with it; called for every message that this fails. */
-  readonly onLost: (error: Error, cause: SelfKillCause, lane: number) => void;
-}
 
 /**
  * One thread and what waits for it. While the thread works on a message everything that arrives is gathered; the
@@ -54,6 +38,7 @@ export class Lane implements SuspectsLane {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
   readonly #runs: RunQueue;
   readonly #loads: LoadQueue;
+  readonly #plans = new KnownPlans();
   #releases: ReleaseJob[] = [];
   #turnScheduled = false;
   /** What the thread works on. */
@@ -90,12 +75,16 @@ export class Lane implements SuspectsLane {
 
   /** Resolves when the thread has started. */
   async ready(): Promise<void> {
-    await this.#pool.run(makeTask({ releases: [], loads: [], runs: [] }, this.#maxSectionBytes));
+    await this.#pool.run(makeTask({ releases: [], loads: [], runs: [] }, this.#maxSectionBytes, this.#plans));
   }
 
   /** A run or load has held it for longer than `laneOverrunMs`. */
   get isHeld(): boolean {
     return this.#heldBy !== undefined;
+  }
+
+  isHeldBy(key: ModelKey): boolean {
+    return this.#heldBy === key;
   }
 
   /** How long something arriving now would wait; a run of `tenant`: by turns. What overruns its time is taken to last as long again. */
@@ -107,9 +96,7 @@ export class Lane implements SuspectsLane {
 
   run(run: LaneRun): void {
     if (this.#heldBy !== undefined && this.#heldBy !== run.key)
-      queueMicrotask(() =>
-        run.end({ ok: false, failure: heldFailure(this.#options.limits.laneOverrunMs), runUs: 0 }),
-      );
+      queueMicrotask(() => run.end({ ok: false, failure: this.#heldFailure, runUs: 0 }));
     else if (run.background && this.#options.suspects.has(run.key))
       queueMicrotask(() => run.end({ ok: false, failure: SUSPECT_BACKGROUND, runUs: 0 }));
     else this.#runs.push(run);
@@ -131,8 +118,7 @@ export class Lane implements SuspectsLane {
     artifact: Uint8Array<ArrayBuffer>,
     isWanted: () => boolean = () => true,
   ): Promise<number> {
-    if (this.#heldBy !== undefined)
-      return Promise.reject(fromFailure(heldFailure(this.#options.limits.laneOverrunMs)));
+    if (this.#heldBy !== undefined) return Promise.reject(fromFailure(this.#heldFailure));
     return new Promise((resolve, reject) => {
       const hasRun = this.#options.proven.has(key);
       this.#loads.push({ key, handle, hasRun, artifact, isWanted, resolve, reject });
@@ -192,7 +178,7 @@ export class Lane implements SuspectsLane {
       this.#sentUs += expectedUs(run);
       run.begin(nowMs);
     }
-    const task = makeTask(batch, this.#maxSectionBytes);
+    const task = makeTask(batch, this.#maxSectionBytes, this.#plans);
     const transferList = [task.sections, ...task.loads.map((load) => load.artifact.buffer)];
     this.#pool.run(task, { transferList }).then(
       (answer) => this.#settle(batch, answer),
@@ -234,9 +220,13 @@ export class Lane implements SuspectsLane {
     if (key === undefined) return;
     this.#heldBy = key;
     this.#options.held.set(key, true);
-    const failure = heldFailure(this.#options.limits.laneOverrunMs);
+    const failure = this.#heldFailure;
     for (const run of this.#runs.takeOthers(key)) run.end({ ok: false, failure, runUs: 0 });
     for (const job of this.#loads.takeAll()) job.reject(fromFailure(failure));
+  }
+
+  get #heldFailure(): LaneFailure {
+    return heldFailure(this.#options.limits.laneOverrunMs);
   }
 
   #letGo(): void {

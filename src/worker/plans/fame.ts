@@ -1,8 +1,5 @@
 const FLOOR = 64;
 
-/** What one remembered plan takes. */
-export const FAME_BYTES = 12;
-
 /**
  * What the uses of plans that are gone weighed: one that comes back is no stranger. A slot for each hash, the
  * latest one has it; as many slots as plans were resident.
@@ -10,10 +7,6 @@ export const FAME_BYTES = 12;
 export class PlanFame {
   #hashes = new Uint32Array(FLOOR);
   #weights = new Float64Array(FLOOR);
-
-  get bytes(): number {
-    return this.#hashes.length * FAME_BYTES;
-  }
 
   /** `resident`: how many are. */
   remember(hash: number, weight: number, resident: number): void {

@@ -34,8 +34,11 @@ export const TIME_UNIT_MS = 16;
 export const HAS_RUN = 1;
 export const MAY_BE_PINNED = 2;
 
-/** What the fields of one plan take. */
-export const FIELD_BYTES = 4 + 4 + 2 + 4 + 4 + 2 + 1 + 8 + 4 + 4 + 4 + 4;
+/**
+ * What is kept for one plan beside its entry: 45 bytes of fields, and its part of the index and of what is remembered
+ * of plans that are gone.
+ */
+export const PLAN_BYTES = 64;
 
 export function newFields(capacity: number, old?: Fields): Fields {
   const fields: Fields = {

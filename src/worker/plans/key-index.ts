@@ -1,8 +1,6 @@
 /** At most so full: a look-up of what isn't there ends at the first empty slot. */
 const MAX_FILL = 0.6;
 
-export const INDEX_BYTES = 4 / MAX_FILL;
-
 /**
  * Handles by a hash: open addressing with linear probing, so that all with one hash are found by walking on from one
  * slot. Of each handle only its number is in here; hashes are asked for.
@@ -15,10 +13,6 @@ export class KeyIndex {
 
   constructor(hashOf: (handle: number) => number) {
     this.#hashOf = hashOf;
-  }
-
-  get byteLength(): number {
-    return this.#slots.byteLength;
   }
 
   add(handle: number): void {

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { ModelKey } from '../../wire/model-key.ts';
 import type { Entries } from './compaction.ts';
-import { FIELD_BYTES, type Fields, HAS_RUN, newFields, NO_BYTES, TIME_UNIT_MS } from './fields.ts';
+import { type Fields, HAS_RUN, newFields, NO_BYTES, PLAN_BYTES, TIME_UNIT_MS } from './fields.ts';
 import { modelHash } from './key-hash.ts';
 import { KeyIndex } from './key-index.ts';
 import { ENTRY_HEAD_BYTES, PlanSlabs, type SlabsOptions } from './slabs.ts';
@@ -44,9 +44,9 @@ export class PlanTable implements Entries {
     return this.#top;
   }
 
-  /** Of fields and index; what lies beyond the handles in use was never written to. */
+  /** Beside the entries. Arrays that are larger than what is in use take no memory there. */
   get bytes(): number {
-    return this.#top * FIELD_BYTES + this.#index.byteLength;
+    return this.#top * PLAN_BYTES;
   }
 
   placeOf(handle: number): number {

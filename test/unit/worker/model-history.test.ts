@@ -13,7 +13,7 @@ function scene(settings: WorldSettings = {}) {
     iso: (ms: number) => new Date(ms).toISOString(),
   });
   const why = (model: number): ModelHistory | undefined =>
-    historyOf(parts.residency, `acme/m${model}`, now())[0];
+    historyOf(parts.residency, { livesOf: () => new Map() }, `acme/m${model}`, now())[0];
   return { time, ...parts, why };
 }
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { Job } from '../../../src/worker/job.ts';
-import type { Lease } from '../../../src/worker/lease.ts';
 import { QueueLimits } from '../../../src/worker/queue-limits.ts';
 
 const owner = { clock: () => 0, settled: () => undefined, unlease: () => undefined };
@@ -21,17 +20,16 @@ function job(tenant: string, timeoutMs = 1_000, background = false): Job {
   return new Job(owner, request, timeoutMs, () => undefined);
 }
 
-/** A lease in a lane where all wait so long, and each tenant by its turns so long. */
-function lease(delayMs: number, turnsMs: Readonly<Record<string, number>>): Lease {
-  const lane = {
+/** A lane where all wait so long, and each tenant by its turns so long. */
+function lane(delayMs: number, turnsMs: Readonly<Record<string, number>>) {
+  return {
     delayUs: (tenant?: string) => (tenant === undefined ? delayMs : (turnsMs[tenant] ?? 0)) * 1_000,
   };
-  return { placed: { lane } } as unknown as Lease;
 }
 
 test('what could not be answered in time is refused at once, by turns of the tenants', () => {
   const queue = new QueueLimits(DEFAULT_LIMITS, () => 0);
-  const long = lease(5_000, { loud: 4_000, quiet: 20 });
+  const long = lane(5_000, { loud: 4_000, quiet: 20 });
   const refused = queue.late(job('loud'), long, 0);
   assert.equal(refused?.code, 'OVERLOADED');
   assert.equal(refused?.retryAfterSeconds, 4);
@@ -43,7 +41,7 @@ test('what could not be answered in time is refused at once, by turns of the ten
     undefined,
     'background work waits for all anyway',
   );
-  assert.equal(queue.late(job('loud'), lease(100, { loud: 4_000 }), 0), undefined);
+  assert.equal(queue.late(job('loud'), lane(100, { loud: 4_000 }), 0), undefined);
 });
 
 test('a tenant’s own pace counts when it is slower than its turns seem', () => {
@@ -56,11 +54,11 @@ test('a tenant’s own pace counts when it is slower than its turns seem', () =>
     queue.enter(next, nowMs);
     line.push(next);
   }
-  const refused = queue.late(job('loud'), lease(10, {}), 0);
+  const refused = queue.late(job('loud'), lane(10, {}), 0);
   assert.ok((refused?.retryAfterSeconds ?? 0) > 2, '50 of them, one every 50 ms');
-  assert.equal(queue.late(job('quiet'), lease(10, {}), 0), undefined);
+  assert.equal(queue.late(job('quiet'), lane(10, {}), 0), undefined);
   for (const one of line) queue.leave(one);
-  assert.equal(queue.late(job('loud'), lease(10, {}), 0), undefined, 'the line is gone');
+  assert.equal(queue.late(job('loud'), lane(10, {}), 0), undefined, 'the line is gone');
 });
 
 test('a full queue tells whose fault it is, and what was never let in leaves nothing', () => {

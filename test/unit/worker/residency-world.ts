@@ -4,6 +4,8 @@ import type { EvictionReason } from '../../../src/wire/control.ts';
 import type { Lease, Waiter } from '../../../src/worker/lease.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { Residency, type ResidencyOptions } from '../../../src/worker/residency.ts';
+import { NOTHING_BESIDE } from '../../../src/worker/beside.ts';
+import { UseClock } from '../../../src/core/use-clock.ts';
 import { StepLanes } from './step-lanes.ts';
 
 export const BUDGET_BYTES = 100;
@@ -35,6 +37,8 @@ export function world(settings: WorldSettings = {}) {
     },
     parallelLoads: { light: settings.parallelLoads ?? 1, heavy: 1 },
     lanes,
+    plans: NOTHING_BESIDE,
+    useClock: new UseClock(),
     artifacts: { read: (digest: Digest) => Promise.resolve(Buffer.from(digest)) },
     metrics: makeWorkerMetrics(new Registry()),
     clock: settings.clock ?? (() => performance.now()),

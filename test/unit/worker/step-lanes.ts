@@ -66,6 +66,7 @@ export class StepLanes implements LanePlacement {
         get isHeld() {
           return held.has(handle);
         },
+        isHeldBy: () => false,
         run: () => undefined,
         cancel: () => false,
         delayUs: () => 0,

@@ -106,7 +106,10 @@ for (const givesBack of [true, false])
         for (let model = 0; model <= 30; model++) {
           const versions = [0, 1, 2, 3].map((version) => `acme/m${model}/${version}@digest`);
           assert.deepEqual(
-            table.versionsOf(`acme/m${model}`).map((handle) => table.keyOf(handle)).toSorted(),
+            table
+              .versionsOf(`acme/m${model}`)
+              .map((handle) => table.keyOf(handle))
+              .toSorted(),
             versions.filter((key) => known.has(key)),
           );
         }

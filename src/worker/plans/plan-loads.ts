@@ -1,0 +1,77 @@
+import { ShoalError } from '../../core/errors.ts';
+import type { PlanReader } from '../../stores/plans/plans.ts';
+import { type ModelKey, parseModelKey } from '../../wire/model-key.ts';
+import type { WorkerMetrics } from '../metrics.ts';
+import type { PlanRoom, Room } from './plan-room.ts';
+import { readPlan } from './plan-source.ts';
+import type { ResidentPlans } from './resident-plans.ts';
+import { PlanSlabs } from './slabs.ts';
+
+/** Keys are kept as one byte a character, and their length in 16 bits. */
+const MAX_KEY_BYTES = 0xffff;
+
+export interface PlanLoadsOptions {
+  readonly reader: PlanReader;
+  readonly plans: ResidentPlans;
+  readonly room: PlanRoom;
+  readonly metrics: WorkerMetrics;
+  readonly clock: () => number;
+}
+
+/** A handle; or why there is none now; absent: the store has no such plan. */
+export type Loaded = number | Exclude<Room, 'now'> | 'absent' | 'no-spare';
+
+/** Loads of plans: a read, a check and a copy, at once. */
+export class PlanLoads {
+  readonly #options: PlanLoadsOptions;
+
+  constructor(options: PlanLoadsOptions) {
+    this.#options = options;
+  }
+
+  /** `background`: into memory that nothing else takes. Throws ShoalError. */
+  load(key: ModelKey, background: boolean): Loaded {
+    const { metrics, clock } = this.#options;
+    const startedMs = clock();
+    const digest = parseModelKey(key)?.digest;
+    if (digest === undefined || key.length > MAX_KEY_BYTES || !/^[!-~]+$/.test(key)) return 'absent';
+    try {
+      const loaded = this.#load(key, digest, background, startedMs);
+      if (typeof loaded === 'number') {
+        metrics.loads.inc();
+        metrics.planLoadSeconds.observe((clock() - startedMs) / 1_000);
+      }
+      return loaded;
+    } catch (error) {
+      metrics.loadFailures.inc();
+      throw error;
+    }
+  }
+
+  #load(
+    key: ModelKey,
+    digest: NonNullable<ReturnType<typeof parseModelKey>>['digest'],
+    background: boolean,
+    startedMs: number,
+  ): Loaded {
+    const { reader, plans, room, clock } = this.#options;
+    const { structures } = plans;
+    const read = readPlan(reader, structures, digest);
+    if (read === undefined) return 'absent';
+    const { id } = read.structure;
+    structures.use(read.structure);
+    const loadUs = (clock() - startedMs) * 1_000;
+    let handle = -1;
+    try {
+      const bytes = PlanSlabs.entryBytes(key.length, read.blob.byteLength);
+      if (background && !room.isSpare(bytes)) return 'no-spare';
+      const found = room.make(bytes, { key, residentBytes: bytes });
+      if (found !== 'now') return found;
+      handle = plans.add(key, read, loadUs);
+      if (handle >= 0) return handle;
+      throw new ShoalError('OVERLOADED', 'no address space is left for plans');
+    } finally {
+      if (handle < 0) structures.unuse(id);
+    }
+  }
+}
