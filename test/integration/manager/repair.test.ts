@@ -13,8 +13,8 @@ before(async () => {
 });
 after(() => app.close());
 
-/** A classifier whose ZipMap is prepared away, so that two artifacts belong to a version. */
-const artifact = loadArtifact('churn-logreg');
+/** A classifier without a plan whose ZipMap is prepared away, so that two artifacts belong to a version. */
+const artifact = loadArtifact('ticket-routing-tfidf');
 const name = { tenant: 'acme', model: 'churn', version: '1' };
 const url = '/v1/tenants/acme/models/churn/versions/1';
 const base64 = artifact.toString('base64');

@@ -5,7 +5,7 @@ import { loadArtifact } from '../../support/cases.ts';
 import { bulk, call, startManagerApp } from '../../support/manager-app.ts';
 
 it('a model that no worker could hold is refused with both figures, however it comes, and nothing of it is kept', async () => {
-  const maxResidentBytes = 1024 * 1024;
+  const maxResidentBytes = 512 * 1024;
   const app = await startManagerApp({ maxResidentBytes });
   try {
     const large = loadArtifact('ltv-lightgbm-large');
@@ -20,7 +20,7 @@ it('a model that no worker could hold is refused with both figures, however it c
     const { status, body } = await put(large);
     assert.equal(status, 422);
     assert.equal(body.error?.code, 'UNSUPPORTED_ARTIFACT');
-    const [, takes = ''] = /takes (\d+) bytes .* may take 1048576 /.exec(body.error.message) ?? [];
+    const [, takes = ''] = /takes (\d+) bytes .* may take 524288 /.exec(body.error.message) ?? [];
     assert.ok(Number(takes) > maxResidentBytes, body.error.message);
 
     const line = {

@@ -11,10 +11,12 @@ import { Admissions } from '../../../src/manager/admissions.ts';
 import { type ArtifactSource, digestOf } from '../../../src/manager/artifact-source.ts';
 import { createManagerMetrics } from '../../../src/manager/metrics.ts';
 import { type EncodedPlan, encodePlan } from '../../../src/model/plan/blob.ts';
+import { prepareArtifact } from '../../../src/model/onnx/prepare.ts';
 import type { ArtifactStore } from '../../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../../src/stores/artifacts/directory.ts';
 import type { PlanStore } from '../../../src/stores/plans/plans.ts';
 import { openSqlitePlans } from '../../../src/stores/plans/sqlite-plans.ts';
+import { zipMapModel } from '../../support/odd-models.ts';
 
 let directory: string;
 let artifacts: ArtifactStore;
@@ -142,6 +144,25 @@ it('stores a plan in place of a prepared artifact, and makes it again when it is
   await admissions.admit(source, {});
   assert.ok(await plans.holds(digest));
   assert.equal(tests(), 3);
+});
+
+it('a prepared artifact from before there was a plan is prepared again when it is lost', async () => {
+  const bytes = zipMapModel(['no', 'yes']);
+  const source = { ...sourceOf(''), digest: digestOf(bytes), read: () => Promise.resolve(bytes) };
+  const prepared = prepareArtifact(bytes).bytes;
+  assert.notEqual(prepared, bytes);
+  const { pool } = scriptedPool();
+  const admit = async () => ({ ...(await pool.admit(requestOf('a'))), executor: planFor(bytes) });
+  const admissions = makeAdmissions({ ...pool, admit });
+  const executor = { executor: 'onnx', reason: 'it was registered before plans' } as const;
+  const admitted = { digest: source.digest, preparedDigest: digestOf(prepared), executor };
+  await admissions.restore(source, {}, admitted);
+  assert.ok(await artifacts.holds(digestOf(prepared)));
+  const other = { ...admitted, preparedDigest: digestOf(Buffer.from('otherwise')) };
+  await assert.rejects(admissions.restore(source, {}, other), {
+    code: 'STORE_UNAVAILABLE',
+    message: /the prepared artifact sha256:\w+ is lost, .* register it as a new version/,
+  });
 });
 
 it('a plan whose structure is not the one that it names is not stored', async () => {
