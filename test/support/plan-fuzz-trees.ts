@@ -1,4 +1,4 @@
-import type { Datatype, NamedTensor } from '../../src/model/signature.ts';
+import type { NamedTensor } from '../../src/model/signature.ts';
 import { ELEMENT, model, node, type NodeInit, value } from './onnx-builder.ts';
 import { Dice, type Draw, drawEnsemble, type DrawnNode, type DrawnTree } from './plan-fuzz-forest.ts';
 import type { FuzzCase } from './plan-fuzz.ts';
@@ -170,7 +170,7 @@ function version5({ dice, targets }: Draw, trees: readonly DrawnTree[], isDouble
     leaf_weights: numbers(leaves.map(({ own }) => own.weights[0]?.weight ?? 1.5)),
   };
   return {
-    node: node('TreeEnsemble', ['x'], ['scores'], attributes as never, 'ai.onnx.ml'),
+    node: node('TreeEnsemble', ['x'], ['scores'], attributes, 'ai.onnx.ml'),
     isTextual: false,
     isExact: transform === 0,
   };
@@ -220,7 +220,7 @@ function rowsOf({ dice, columns }: Draw, trees: readonly DrawnTree[], datatype: 
   });
   return {
     name: 'x',
-    datatype: datatype as Datatype,
+    datatype,
     shape: [rows, columns],
     data: encode(values, datatype),
   };

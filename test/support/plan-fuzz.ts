@@ -1,6 +1,7 @@
 import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
 import { compilePlan } from '../../src/model/plan/compile.ts';
 import type { NamedTensor } from '../../src/model/signature.ts';
+import type { Executor } from '../../src/runtime/executor.ts';
 import { loadOnnxSession } from '../../src/runtime/onnx-session.ts';
 import { planExecutor } from '../../src/runtime/plan/plan-executor.ts';
 import { assertNear } from './plan-check.ts';
@@ -17,7 +18,7 @@ export type FuzzOutcome =
   | { readonly kind: 'same' }
   /** No plan: why. */
   | { readonly kind: 'left'; readonly reason: string }
-  /** ONNX Runtime itself does not take it. */
+  /** ONNX Runtime itself does not take it, or neither answers these rows. */
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'different'; readonly message: string };
 
@@ -26,22 +27,49 @@ export async function compareCase({ artifact, inputs, isExact }: FuzzCase): Prom
   const prepared = prepareArtifact(artifact);
   const compiled = compilePlan(prepared);
   if ('reason' in compiled) return { kind: 'left', reason: compiled.reason };
-  let expected: NamedTensor[];
+  let session: Executor;
   try {
-    const session = await loadOnnxSession(prepared.bytes);
-    try {
-      expected = await session.run(inputs, 0);
-    } finally {
-      await session.release();
-    }
+    session = await loadOnnxSession(prepared.bytes);
   } catch (error) {
-    return { kind: 'refused', reason: error instanceof Error ? error.message : String(error) };
+    return { kind: 'refused', reason: messageOf(error) };
   }
   try {
-    const actual = await planExecutor(compiled.structure, compiled.plan).run(inputs, 0);
-    assertNear(actual, expected, isExact === true ? 0 : undefined);
+    const expected = await answerOf(session, inputs);
+    const actual = await answerOf(planExecutor(compiled.structure, compiled.plan), inputs);
+    return compareAnswers(actual, expected, isExact === true ? 0 : undefined);
+  } finally {
+    await session.release();
+  }
+}
+
+/** What it answers, or why it fails. */
+async function answerOf(executor: Executor, inputs: readonly NamedTensor[]): Promise<NamedTensor[] | string> {
+  try {
+    return await executor.run(inputs, 0);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function compareAnswers(
+  actual: NamedTensor[] | string,
+  expected: NamedTensor[] | string,
+  relative: number | undefined,
+): FuzzOutcome {
+  if (typeof actual === 'string')
+    return typeof expected === 'string'
+      ? { kind: 'refused', reason: expected }
+      : { kind: 'different', message: `the plan fails: ${actual}` };
+  if (typeof expected === 'string')
+    return { kind: 'different', message: `only the plan answers: ${expected}` };
+  try {
+    assertNear(actual, expected, relative);
     return { kind: 'same' };
   } catch (error) {
-    return { kind: 'different', message: error instanceof Error ? error.message : String(error) };
+    return { kind: 'different', message: messageOf(error) };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -36,8 +36,9 @@ export interface BranchBits {
 export type Walker = (walk: Walk, bits: BranchBits, tree: number, end: number, branch: number) => number;
 
 /**
- * For keys, 16 bits a branch, thresholds that are the most a value may be, and no NaN that would have to go first. Which
- * child it is can't be foretold, so nothing here jumps by it (measured: a quarter faster).
+ * For keys, 16 bits a branch, thresholds that are the most a value may be, and no NaN that would have to go first: in
+ * code of its own, so that the compiler knows every array. Choosing without a jump was measured a fifth faster where
+ * both children are as likely, and a third slower on real models.
  */
 export const walkPlain: Walker = (walk, { featureMask, skipAt }, tree, end, branch) => {
   const { leaves, rows, columns, inputsAt, branchesAt, thresholdsAt, sizesAt } = walk;
@@ -56,13 +57,11 @@ export const walkPlain: Walker = (walk, { featureMask, skipAt }, tree, end, bran
       while (at < last) {
         const bits = branches[branchesAt + at] as number;
         const second = at + (bits >> skipAt);
-        const isFirst = Number(
-          (inputs[from + (bits & featureMask)] as number) <= (thresholds[thresholdsAt + at] as number),
-        );
-        const mask = -isFirst;
-        last ^= (last ^ second) & mask;
-        at = second ^ ((second ^ (at + 1)) & mask);
-        firsts += isFirst;
+        if ((inputs[from + (bits & featureMask)] as number) <= (thresholds[thresholdsAt + at] as number)) {
+          last = second;
+          at++;
+          firsts++;
+        } else at = second;
       }
       leaves[to++] = at + tree - firsts;
     }
