@@ -39,7 +39,7 @@ export class QueueLimits {
   /** OVERLOADED when its turn would come too late. `way`: what it waits for. */
   late(job: Job, way: Pick<Lane, 'delayUs'>, nowMs: number): ShoalError | undefined {
     if (job.background) return undefined;
-    const leftMs = (job.expiresAtMs - nowMs) * WAIT_SHARE;
+    const leftMs = Math.max(0, job.expiresAtMs - nowMs) * WAIT_SHARE;
     const ownMs = this.#shares.ownWaitMs(job.tenant);
     // Turns are only counted when the wait behind everything would be too long.
     const turnMs = way.delayUs() <= leftMs * 1_000 ? 0 : way.delayUs(job.tenant) / 1_000;

@@ -201,7 +201,7 @@ test('a plan store that is no such file makes requests fail for now; the worker 
     `${worker.directory}/artifacts.plans.db`,
     'this is no database, but it has some bytes to read',
   );
-  const { result } = await ask(`${session}`.replace('acme', 'other'));
+  const { result } = await ask(session.replace('acme', 'other'));
   assert.ok(!result.ok && result.code === 'STORE_UNAVAILABLE', JSON.stringify(result));
   assert.ok(result.retryAfterMs > 0);
   assertRight(await ask(session), SMALL);
