@@ -26,6 +26,8 @@ export class History {
   readonly #maxVersions: number;
   readonly #versions: VersionIndex;
   readonly #departures = new Map<ModelKey, Departure>();
+  /** Goes along with the departures: one that begins anew would step over all that were deleted. */
+  readonly #oldest = this.#departures.keys();
   #evictedBytes = 0;
 
   constructor(maxVersions: number, versions: VersionIndex) {
@@ -62,11 +64,9 @@ export class History {
     });
     if (displacer !== undefined) this.#evictedBytes += residentBytes;
     if (this.#departures.size <= this.#maxVersions) return;
-    for (const oldest of this.#departures.keys()) {
-      this.#departures.delete(oldest);
-      this.#versions.delete(oldest);
-      return;
-    }
+    const oldest = this.#oldest.next().value as ModelKey;
+    this.#departures.delete(oldest);
+    this.#versions.delete(oldest);
   }
 
   /** It is asked for again. */
