@@ -59,25 +59,34 @@ export function modeNumbers(node: PlanNode, name: string): Uint8Array {
   throw new NotCompiled(`asks in trees whether a value is of a set (${node.name})`);
 }
 
-const MODES: ReadonlyMap<string, number> = new Map([
+const MODES = [
+  ['LEAF', MODE.LEAF],
   ['BRANCH_LEQ', MODE.LEQ],
   ['BRANCH_LT', MODE.LT],
   ['BRANCH_GTE', MODE.GTE],
   ['BRANCH_GT', MODE.GT],
   ['BRANCH_EQ', MODE.EQ],
   ['BRANCH_NEQ', MODE.NEQ],
-  ['LEAF', MODE.LEAF],
-]);
+].map(([name, mode]) => ({ bytes: Buffer.from(name as string), mode: mode as number }));
 
 export function modeNames(node: PlanNode, name: string): Uint8Array {
   const names = node.attribute(name)?.strings ?? [];
   const modes = new Uint8Array(names.length);
   for (let index = 0; index < names.length; index++) {
-    const { buffer, byteOffset, byteLength } = names[index] as Uint8Array;
-    const text = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
-    const mode = MODES.get(text);
-    if (mode === undefined) throw new NotCompiled(`has nodes of mode ${text.slice(0, 40)} (${node.name})`);
-    modes[index] = mode;
+    const own = names[index] as Uint8Array;
+    const found = MODES.find(({ bytes }) => isSame(bytes, own));
+    if (found === undefined) {
+      const text = Buffer.from(own.subarray(0, 40)).toString('latin1');
+      throw new NotCompiled(`has nodes of mode ${text} (${node.name})`);
+    }
+    modes[index] = found.mode;
   }
   return modes;
+}
+
+/** Of short ones, without a call into native code for each. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
