@@ -17,8 +17,12 @@ import { SYSTEM_READINGS, WorkerMemory } from './memory.ts';
 import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { Models, type ModelsOptions } from './models.ts';
 import { PAGE_BYTES } from './plans/pages.ts';
+import { PlanCache } from './plans/plan-cache.ts';
 import { WorkerServer } from './server.ts';
 import { workerState } from './worker-state.ts';
+
+/** What of the disk cache is for plans: they are small. */
+const PLANS_SHARE = 0.25;
 
 export interface WorkerOptions {
   readonly config: WorkerProcessConfig;
@@ -155,20 +159,35 @@ async function sources(
   options: WorkerOptions,
   metrics: WorkerMetrics,
 ): Promise<Pick<ModelsOptions, 'artifacts' | 'reader' | 'pageReturn'>> {
-  const { plans, logger } = options;
+  const { logger } = options;
   return {
     artifacts: await artifactSource(options, metrics),
-    reader: plans,
+    reader: await planReader(options, metrics),
     pageReturn: await openPageReturn(PAGE_BYTES, (reason) =>
       logger.info({ reason }, 'memory of evicted plans stays with the process'),
     ),
   };
 }
 
+async function planReader(
+  { config, plans, logger }: WorkerOptions,
+  metrics: WorkerMetrics,
+): Promise<PlanReader> {
+  if (config.cacheDir === undefined) return plans;
+  const maxBytes = PLANS_SHARE * (config.cacheBytes ?? Number.POSITIVE_INFINITY);
+  return PlanCache.open(config.cacheDir, maxBytes, plans, {
+    corrupt(digest) {
+      metrics.cacheCorrupt.inc();
+      logger.warn({ digest }, 'cached plan is corrupt; fetching it again');
+    },
+    failed: (error) => logger.warn({ err: error }, 'the cache of plans failed; the store is asked'),
+  });
+}
+
 async function artifactSource(options: WorkerOptions, metrics: WorkerMetrics): Promise<ArtifactSource> {
   const { config, store, logger } = options;
   if (config.cacheDir === undefined) return store;
-  const maxBytes = config.cacheBytes ?? Number.POSITIVE_INFINITY;
+  const maxBytes = (1 - PLANS_SHARE) * (config.cacheBytes ?? Number.POSITIVE_INFINITY);
   return ArtifactCache.open(config.cacheDir, maxBytes, store, {
     corrupt(digest) {
       metrics.cacheCorrupt.inc();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { prepareArtifact } from '../../src/model/onnx/prepare.ts';
+import type { EncodedPlan } from '../../src/model/plan/blob.ts';
 import { compilePlan } from '../../src/model/plan/compile.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
@@ -32,6 +33,10 @@ export interface TestWorker {
   addBytes(bytes: Uint8Array, as?: { tenant?: string; model?: string }): Promise<string>;
   /** Stores the plan of an artifact as registered, and nothing else of it. */
   addPlan(artifact: Uint8Array, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
+  /** The same of a plan as it is. */
+  addEncoded(plan: EncodedPlan, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
+  /** The file of the plan store. */
+  readonly plansFile: string;
   call(path: string, init?: RequestInit): Promise<Response>;
   metric(name: string): Promise<number>;
   /** Kills it if it lives and removes its files. */
@@ -93,13 +98,15 @@ export async function startTestWorker(
     return modelKey({ tenant: as.tenant ?? 'acme', model: as.model ?? 'model', version: '1', digest });
   };
   let plans: Promise<PlanStore> | undefined;
-  const addPlan: TestWorker['addPlan'] = async (artifact, as = {}) => {
+  const addEncoded: TestWorker['addEncoded'] = async (plan, as = {}) => {
     plans ??= openSqlitePlans(config.plansFile);
+    await (await plans).put(plan);
+    return modelKey({ tenant: 'acme', model: 'model', version: '1', digest: plan.digest, ...as });
+  };
+  const addPlan: TestWorker['addPlan'] = async (artifact, as = {}) => {
     const compiled = compilePlan(prepareArtifact(artifact));
     if ('reason' in compiled) throw new Error(compiled.reason);
-    await (await plans).put(compiled.plan);
-    const { digest } = compiled.plan;
-    return modelKey({ tenant: 'acme', model: 'model', version: '1', digest, ...as });
+    return addEncoded(compiled.plan, as);
   };
   const call = (route: string, init?: RequestInit): Promise<Response> =>
     fetch(`${address}${route}`, { headers: { authorization: `Bearer ${TOKEN}` }, ...init });
@@ -110,6 +117,8 @@ export async function startTestWorker(
     store,
     addBytes,
     addPlan,
+    addEncoded,
+    plansFile: config.plansFile,
     add: (name, as) => addBytes(prepareArtifact(loadArtifact(name)).bytes, { model: name, ...as }),
     call,
     async metric(name) {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
 import type { AnswerFrame } from '../../../src/wire/frames.ts';
 import type { ModelHistory, WorkerState } from '../../../src/wire/control.ts';
+import { encodePlan } from '../../../src/model/plan/blob.ts';
+import type { PlanStructure } from '../../../src/model/plan/structure.ts';
 import type { NamedTensor } from '../../../src/model/signature.ts';
 import { feedsOf, loadArtifact, loadCase } from '../../support/cases.ts';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
@@ -205,4 +210,41 @@ test('a plan store that is no such file makes requests fail for now; the worker 
   assert.ok(!result.ok && result.code === 'STORE_UNAVAILABLE', JSON.stringify(result));
   assert.ok(result.retryAfterMs > 0);
   assertRight(await ask(session), SMALL);
+});
+
+test('a corrupt plan fails its own requests until it is stored anew; others are not hurt', async (t) => {
+  const { worker, ask } = await scene(t);
+  const broken = await worker.addPlan(loadArtifact(SMALL));
+  const fine = await worker.addPlan(loadArtifact('approve-tree'), { tenant: 'fine' });
+  const database = new DatabaseSync(worker.plansFile);
+  const change = database.prepare("UPDATE contents SET bytes = x'00' WHERE id = 1").run();
+  database.close();
+  assert.equal(change.changes, 1);
+  for (let turn = 0; turn < 2; turn++) {
+    const { result } = await ask(broken);
+    assert.ok(!result.ok && result.code === 'STORE_UNAVAILABLE', JSON.stringify(result));
+  }
+  assertRight(await ask(fine, 'approve-tree'), 'approve-tree');
+  assert.equal(await worker.addPlan(loadArtifact(SMALL)), broken);
+  assertRight(await ask(broken), SMALL);
+});
+
+test('a plan of a format that the worker does not know is refused with words', async (t) => {
+  const { worker, ask } = await scene(t);
+  const structure = { format: 99, inputs: [], registers: [], steps: [], outputs: [] };
+  const key = await worker.addEncoded(encodePlan(structure as unknown as PlanStructure, [], 1));
+  const { result } = await ask(key);
+  assert.ok(!result.ok && result.code === 'UNSUPPORTED_ARTIFACT', JSON.stringify(result));
+  assert.match(result.message, /plan has format 99, this worker runs format 1: register the version anew/);
+});
+
+test('with a disk cache of its own a worker needs the plan store once', async (t) => {
+  const cacheDir = await mkdtemp(path.join(tmpdir(), 'shoal-cache-'));
+  t.after(() => rm(cacheDir, { recursive: true, force: true }));
+  const first = await scene(t, { cacheDir });
+  const key = await first.worker.addPlan(loadArtifact(SMALL));
+  assertRight(await first.ask(key), SMALL);
+  await first.worker.dispose();
+  const second = await scene(t, { cacheDir });
+  assertRight(await second.ask(key), SMALL);
 });

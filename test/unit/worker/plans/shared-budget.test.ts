@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import type { Digest } from '../../../../src/core/ids.ts';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.ts';
-import { ShoalError } from '../../../../src/core/errors.ts';
+import type { ShoalError } from '../../../../src/core/errors.ts';
 import { type EncodedPlan, encodePlan } from '../../../../src/model/plan/blob.ts';
 import type { PlanStructure } from '../../../../src/model/plan/structure.ts';
 import { openPageReturn, type PageReturn } from '../../../../src/runtime/native-heap.ts';
