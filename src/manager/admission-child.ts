@@ -15,6 +15,7 @@ import {
 export interface ChildLimits {
   readonly admissionMs: number;
   readonly admissionBytes: number;
+  readonly planBytes: number;
 }
 
 /** One artifact in the hands of a process. */
@@ -56,7 +57,7 @@ export class AdmissionChild<T extends Trial> {
     this.#limits = limits;
     this.#events = events;
     const program = new URL('./admission-process.ts', import.meta.url);
-    this.#child = fork(program, [String(limits.admissionBytes)], {
+    this.#child = fork(program, [limits.admissionBytes, limits.planBytes].map(String), {
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning', ...ADMISSION_EXEC_ARGV],
       env: { ...Object.fromEntries(ENVIRONMENT.flatMap((name) => entryOf(name))), ...ADMISSION_ENV },

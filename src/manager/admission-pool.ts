@@ -24,7 +24,10 @@ export interface AdmissionPool {
 }
 
 export interface AdmissionPoolDeps {
-  readonly limits: Pick<Limits, 'admissionMs' | 'admissionBytes' | 'admissionQueue' | 'admissionAheadBytes'>;
+  readonly limits: Pick<
+    Limits,
+    'admissionMs' | 'admissionBytes' | 'planBytes' | 'admissionQueue' | 'admissionAheadBytes'
+  >;
   readonly metrics: ManagerMetrics;
   readonly logger: Logger;
   /** Processes at most; the cores of this machine by default. One is kept warm. */

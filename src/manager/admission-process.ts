@@ -11,7 +11,7 @@ import { admissionTest } from './admission-test.ts';
  * The process that artifacts are tried in. Native work runs on its main thread, as loading and running block
  * it anyway; a watchdog thread sees to it that the process ends. The manager holds it to its time.
  */
-const maxGrowthBytes = Number(process.argv[2]);
+const [maxGrowthBytes, planBytes] = process.argv.slice(2).map(Number) as [number, number];
 const ceilingBytes = new Float64Array(new SharedArrayBuffer(8));
 
 // A Ctrl-C or a stopping service reaches the whole group; this one ends when the manager lets go of it.
@@ -49,7 +49,7 @@ async function test({ artifact, config }: AdmissionCall): Promise<AdmissionAnswe
   ceilingBytes[0] = process.memoryUsage.rss() + maxGrowthBytes;
   let result: AdmissionAnswer['result'];
   try {
-    result = { ok: true, findings: await admissionTest(artifact, config, heap) };
+    result = { ok: true, findings: await admissionTest(artifact, config, planBytes, heap) };
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;
     result = { ok: false, code: error.code, message: error.message, details: error.details };
@@ -70,8 +70,8 @@ function send(message: AdmissionMessage): Promise<void> {
 
 /** The native library's own memory and time are spent before anything is measured, by a session and by a plan. */
 async function warmUp(): Promise<void> {
-  await admissionTest(identityOf(undefined), {}, heap);
-  await admissionTest(identityOf(4n), {}, heap);
+  await admissionTest(identityOf(undefined), {}, planBytes, heap);
+  await admissionTest(identityOf(4n), {}, planBytes, heap);
 }
 
 /** Of free width there is no plan. */

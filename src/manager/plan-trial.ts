@@ -11,15 +11,15 @@ import { planExecutor } from '../runtime/plan/plan-executor.ts';
 import type { PlanFault } from '../wire/admission.ts';
 import { type CompiledPlan, compare, findPlanFault } from './referee.ts';
 
-/** Off until workers run them. */
-const PLANS_ARE_SERVED = false;
-
 /** A model's plan, or why it has none. What goes wrong here is no fault of the model's. */
-export function planOf(prepared: PreparedArtifact): CompiledPlan | PlanFault {
-  if (!PLANS_ARE_SERVED) return { outcome: 'unsupported', reason: 'it came before plans' };
+export function planOf(prepared: PreparedArtifact, planBytes: number): CompiledPlan | PlanFault {
+  if (planBytes === 0) return unsupported('plans are turned off (limit planBytes)');
   try {
     const compiled = compilePlan(prepared);
-    return 'plan' in compiled ? compiled : { outcome: 'unsupported', reason: compiled.reason };
+    if ('reason' in compiled) return unsupported(compiled.reason);
+    const { byteLength } = compiled.plan.bytes;
+    if (byteLength <= planBytes) return compiled;
+    return unsupported(`its plan would take ${byteLength} bytes, more than planBytes (${planBytes})`);
   } catch (error) {
     return failed(error);
   }
@@ -62,6 +62,10 @@ export async function tryPlan(
     // The session has passed what the plan has not.
     return error instanceof ShoalError ? differs(error.message) : failed(error);
   }
+}
+
+function unsupported(reason: string): PlanFault {
+  return { outcome: 'unsupported', reason };
 }
 
 function differs(difference: string): PlanFault {

@@ -11,8 +11,6 @@ import { OPERATORS } from './operators/table.ts';
 import { PLAN_FORMAT, type PlanPort, type PlanStructure } from './structure.ts';
 import { planType, sizeOf, type Value } from './values.ts';
 
-/** A larger one gains little, and the store keeps plans in one file. */
-const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 /** More elementary operations a row than this, and native code is faster, hop included. */
 const MAX_WORK = 1_000_000;
 
@@ -23,9 +21,7 @@ export type Compiled =
 /** A prepared artifact as a plan, or why it stays with ONNX Runtime. The same bytes give the same plan. Pure. */
 export function compilePlan(prepared: PreparedArtifact): Compiled {
   try {
-    const compiled = compile(prepared);
-    const { byteLength } = compiled.plan.bytes;
-    return byteLength <= MAX_PLAN_BYTES ? compiled : { reason: `its plan would take ${byteLength} bytes` };
+    return compile(prepared);
   } catch (error) {
     if (error instanceof NotCompiled) return { reason: `it ${error.message}` };
     throw error;
