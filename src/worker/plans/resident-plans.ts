@@ -17,6 +17,12 @@ import { PlanTable } from './table.ts';
 
 /** What a cold request of a plan costs beside its load (compare MISS_US in core/eviction-order). */
 const PLAN_MISS_US = 20;
+/** A load takes so long for each byte and each of so many bytes more, before any was seen; later as they did lately. */
+const FIRST_US_A_BYTE = 0.005;
+const BYTES_MORE = 4_096;
+const RATE_SHARE = 0.05;
+/** What took longer than so many times that met a pause, or a structure's first plan: the next load will not. */
+const DEAREST = 3;
 /** Plans looked at for the one least worth keeping, and handles tried for them. */
 const SAMPLES = 16;
 const TRIES = 8 * SAMPLES;
@@ -45,6 +51,7 @@ export class ResidentPlans implements PlanLives {
   /** xorshift32 */
   #random = randomInt(1, 2 ** 32) | 0;
   #leasedBytes = 0;
+  #loadUsAByte = FIRST_US_A_BYTE;
 
   constructor(options: ResidentPlansOptions) {
     this.#options = options;
@@ -80,6 +87,8 @@ export class ResidentPlans implements PlanLives {
     const remembered = this.#fame.recall(versionHash(key, this.#fameSeed));
     fields.weights[handle] = remembered === 0 ? useClock.increment : remembered;
     fields.loadUs[handle] = loadUs;
+    const seenUs = this.#costUs(handle) / (this.bytesOf(handle) + BYTES_MORE);
+    this.#loadUsAByte += RATE_SHARE * (seenUs - this.#loadUsAByte);
     const now = this.#now();
     fields.loadedAt[handle] = now;
     fields.lastUsedAt[handle] = now;
@@ -131,9 +140,8 @@ export class ResidentPlans implements PlanLives {
 
   /** Microseconds that a byte of it saves, uses weighed as the clock has it. */
   scoreOf(handle: number): number {
-    const { fields } = this.table;
-    const costUs = PLAN_MISS_US + (fields.loadUs[handle] as number);
-    return ((fields.weights[handle] as number) * costUs) / this.bytesOf(handle);
+    const weight = this.table.fields.weights[handle] as number;
+    return (weight * (PLAN_MISS_US + this.#costUs(handle))) / this.bytesOf(handle);
   }
 
   /** Its entry, and what else is kept for it. */
@@ -188,6 +196,12 @@ export class ResidentPlans implements PlanLives {
       lastUsedMs: table.lastUsedMs(handle),
       uses: table.fields.uses[handle] as number,
     };
+  }
+
+  /** Of its next load. */
+  #costUs(handle: number): number {
+    const dearestUs = DEAREST * this.#loadUsAByte * (this.bytesOf(handle) + BYTES_MORE);
+    return Math.min(this.table.fields.loadUs[handle] as number, dearestUs);
   }
 
   #walk(from: number): number {
