@@ -21,7 +21,7 @@ if (wanted === undefined) {
 } else await measure(wanted);
 
 /** The policies are compared by what sessions cost, which differ more than plans do. */
-const SESSIONS_ONLY = 0;
+const SESSIONS_ONLY = 1;
 
 async function measure(name: string): Promise<void> {
   const structure = allStructures().find((one) => one.name === name);

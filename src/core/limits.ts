@@ -34,7 +34,7 @@ export const DEFAULT_LIMITS = {
   heldModels: 1_024,
   /** Frames that a router gathers into one write to a worker. */
   framesPerWrite: 4_096,
-  /** The largest plan; a model whose plan is larger stays with ONNX Runtime. 0: all do. */
+  /** The largest plan; a model whose plan is larger stays with ONNX Runtime. */
   planBytes: 16 * 1024 * 1024,
   /** A run of a plan that should take no longer (microseconds) needs no lane: the worker's main thread does it. */
   planRunUs: 200,

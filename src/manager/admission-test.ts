@@ -24,7 +24,7 @@ const SMALL_ARTIFACT_BYTES = 64 * 1024;
 /**
  * All that a version must pass before it is registered: the artifact is read and prepared, fits its config,
  * loads, and runs; as a plan where that answers the same (model/plan). The file may crash, hang or bloat whoever calls this: only an admission process does.
- * `planBytes`: the largest plan, 0: none. `heap`: this process's, to measure what the model takes. Throws INVALID_ARTIFACT, UNSUPPORTED_ARTIFACT,
+ * `planBytes`: the largest plan. `heap`: this process's, to measure what the model takes. Throws INVALID_ARTIFACT, UNSUPPORTED_ARTIFACT,
  * INVALID_CONFIG, ADMISSION_FAILED.
  */
 export async function admissionTest(

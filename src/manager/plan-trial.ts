@@ -13,7 +13,6 @@ import { type CompiledPlan, compare, findPlanFault } from './referee.ts';
 
 /** A model's plan, or why it has none. What goes wrong here is no fault of the model's. */
 export function planOf(prepared: PreparedArtifact, planBytes: number): CompiledPlan | PlanFault {
-  if (planBytes === 0) return unsupported('plans are turned off (limit planBytes)');
   try {
     const compiled = compilePlan(prepared);
     if ('reason' in compiled) return unsupported(compiled.reason);

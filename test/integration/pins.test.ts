@@ -7,52 +7,73 @@ import { until } from '../support/until.ts';
 const FILLERS = Array.from({ length: 70 }, (_, index) => `filler-${index}`);
 const pathOf = (model: string): string => `/v1/tenants/acme/models/${model}`;
 
-it('a model with minCopies stays when memory is short, where others go, until that is taken back', async () => {
-  // Room for about two dozen models a worker.
-  const memory = ['--workers', '2', '--memory', '1MiB'];
-  await using shoal = await startShoal([...memory, '--no-samples', '--limit', 'pinMs=900']);
-  for (const model of ['pinned', ...FILLERS]) await register(shoal, model);
-  const askFillers = async () => {
-    for (const model of FILLERS) assert.equal(await predict(shoal, model), 200);
-  };
-  assert.equal(await copies(shoal, 'pinned'), 0);
-  await settings(shoal, 'pinned', 2);
-  await until('both workers have it, though nobody asked', async () => (await copies(shoal, 'pinned')) === 2);
-  for (let round = 0; round < 3; round++) {
-    await askFillers();
-    assert.equal(await copies(shoal, 'pinned'), 2);
-  }
-  const counts = await Promise.all(FILLERS.map((model) => copies(shoal, model)));
-  assert.ok(counts.filter((count) => count === 0).length >= 10, `others have gone: ${counts.join()}`);
-  await settings(shoal, 'pinned', 0);
-  await until('it has gone like the others', async () => {
-    await askFillers();
-    return (await copies(shoal, 'pinned')) === 0;
-  });
-  assert.equal(await predict(shoal, 'pinned'), 200);
-});
+/** Room for a dozen models a worker, or two. */
+const KINDS = [
+  {
+    what: 'sessions',
+    artifact: 'churn-logreg',
+    memory: ['--memory', '1MiB', '--limit', 'planBytes=1'],
+    columns: 8,
+  },
+  { what: 'plans', artifact: 'delivery-extratrees', memory: ['--memory', '1MiB'], columns: 5 },
+];
 
-it('with --prefetch a version is loaded as it becomes stable, while there is memory to spare', async () => {
-  await using shoal = await startShoal(['--workers', '2', '--memory', '1MiB', '--no-samples', '--prefetch']);
-  await register(shoal, 'early');
-  await until('it is resident, though nobody asked', async () => (await copies(shoal, 'early')) === 1);
-  for (const model of FILLERS) {
-    await register(shoal, model);
+for (const { what, artifact, memory, columns } of KINDS) {
+  it(`${what}: one with minCopies stays when memory is short, where others go, until that is taken back`, async () => {
+    await using shoal = await startShoal([
+      '--workers',
+      '2',
+      ...memory,
+      '--no-samples',
+      '--limit',
+      'pinMs=900',
+    ]);
+    for (const model of ['pinned', ...FILLERS]) await register(shoal, model, artifact);
+    const askFillers = async () => {
+      for (const model of FILLERS) assert.equal(await predict(shoal, model, columns), 200);
+    };
+    assert.equal(await copies(shoal, 'pinned'), 0);
+    await settings(shoal, 'pinned', 2);
     await until(
-      'its load is done or refused',
-      async () => (await prefetches(shoal)) > FILLERS.indexOf(model) + 1,
+      'both workers have it, though nobody asked',
+      async () => (await copies(shoal, 'pinned')) === 2,
     );
-  }
-  assert.equal(await copies(shoal, 'early'), 1, 'nothing was evicted for those that came later');
-  const counts = await Promise.all(FILLERS.map((model) => copies(shoal, model)));
-  assert.ok(counts.includes(1) && counts.includes(0), counts.join());
-});
+    for (let round = 0; round < 3; round++) {
+      await askFillers();
+      assert.equal(await copies(shoal, 'pinned'), 2);
+    }
+    const counts = await Promise.all(FILLERS.map((model) => copies(shoal, model)));
+    assert.ok(counts.filter((count) => count === 0).length >= 10, `others have gone: ${counts.join()}`);
+    await settings(shoal, 'pinned', 0);
+    await until('it has gone like the others', async () => {
+      await askFillers();
+      return (await copies(shoal, 'pinned')) === 0;
+    });
+    assert.equal(await predict(shoal, 'pinned', columns), 200);
+  });
 
-async function register(shoal: RunningShoal, model: string): Promise<void> {
+  it(`${what}: with --prefetch a version is loaded as it becomes stable, while there is memory to spare`, async () => {
+    await using shoal = await startShoal(['--workers', '2', ...memory, '--no-samples', '--prefetch']);
+    await register(shoal, 'early', artifact);
+    await until('it is resident, though nobody asked', async () => (await copies(shoal, 'early')) === 1);
+    for (const model of FILLERS) {
+      await register(shoal, model, artifact);
+      await until(
+        'its load is done or refused',
+        async () => (await prefetches(shoal)) > FILLERS.indexOf(model) + 1,
+      );
+    }
+    assert.equal(await copies(shoal, 'early'), 1, 'nothing was evicted for those that came later');
+    const counts = await Promise.all(FILLERS.map((model) => copies(shoal, model)));
+    assert.ok(counts.includes(1) && counts.includes(0), counts.join());
+  });
+}
+
+async function register(shoal: RunningShoal, model: string, artifact: string): Promise<void> {
   const answer = await fetch(`${shoal.origin}${pathOf(model)}/versions/1?activate=true`, {
     method: 'PUT',
     headers: { 'content-type': 'application/octet-stream' },
-    body: loadArtifact('churn-logreg') as Uint8Array<ArrayBuffer>,
+    body: loadArtifact(artifact) as Uint8Array<ArrayBuffer>,
   });
   assert.equal(answer.status, 201, await answer.text());
 }
@@ -76,11 +97,11 @@ async function prefetches(shoal: RunningShoal): Promise<number> {
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-async function predict(shoal: RunningShoal, model: string): Promise<number> {
+async function predict(shoal: RunningShoal, model: string, columns: number): Promise<number> {
   const answer = await fetch(`${shoal.origin}${pathOf(model)}:predict`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-timeout-ms': '30000' },
-    body: JSON.stringify({ instances: [[1, 2, 3, 4, 5, 6, 7, 8]] }),
+    body: JSON.stringify({ instances: [Array.from({ length: columns }, (_, at) => at + 1)] }),
   });
   await answer.arrayBuffer();
   return answer.status;

@@ -14,7 +14,7 @@ export interface SimCopy {
 }
 
 /**
- * `count` models of a mix, each of a tenant of its own. No more than `distinct` artifacts are made and admitted, as
+ * `count` models of a mix as sessions, each of a tenant of its own. No more than `distinct` artifacts are made and admitted, as
  * a worker shares nothing between copies of one.
  */
 export async function storeSimModels(
@@ -22,7 +22,7 @@ export async function storeSimModels(
   { seed, mix, count, distinct }: { seed: number; mix: Mix; count: number; distinct: number },
 ): Promise<SimCopy[]> {
   const maker = new ArtifactMaker(seed);
-  const { pool, admit } = makePool();
+  const { pool, admit } = makePool({ planBytes: 1 });
   const workload = { seed, count, mix };
   const made: SimCopy[] = [];
   try {
