@@ -30,7 +30,7 @@ describe('shoal up', () => {
   it('serves a model whose stored artifact rots: while it is resident, and from the cache when it is cold', async () => {
     const dir = await temporaryDir();
     const cache = await temporaryDir();
-    const args = ['--workers', '1', '--cache', cache];
+    const args = ['--workers', '1', '--cache', cache, '--limit', 'planBytes=1'];
     const predict = async (shoal: RunningShoal) => {
       const [, url = '', body = ''] = /curl -s (\S+) .*-d '([^']+)'/.exec(shoal.stdout()) ?? [];
       const headers = { 'content-type': 'application/json' };
