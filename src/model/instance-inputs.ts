@@ -1,6 +1,6 @@
 import { type Elements, elementBytes, newElements, PUT } from './elements.ts';
 import { checkNames, checkSize, missing, notAnInstance, rowPath, shown } from './instance-names.ts';
-import { type InputPlan, type InstancePlan, valueOf } from './instance-plan.ts';
+import { type InputLayout, type InstanceLayout, valueOf } from './instance-layout.ts';
 import { isObject, type JsonObject, type JsonValue, pointer } from './json.ts';
 import { elementCount, type NamedTensor } from './signature.ts';
 import { checkNested, invalidInput, putNested, wrongElement } from './tensor-json.ts';
@@ -10,40 +10,40 @@ type PathOf = (row: number) => string;
 
 /** Several inputs, or one of another rank than a matrix: each takes its own value of every instance. */
 export function encodeInputs(
-  plan: InstancePlan,
+  layout: InstanceLayout,
   list: readonly JsonValue[],
   maxBytes: number,
 ): NamedTensor[] {
-  const { inputs } = plan;
+  const { inputs } = layout;
   const values = inputs.map((): JsonValue[] => []);
   for (let row = 0; row < list.length; row++) {
     const instance = list[row] as JsonValue;
     if (Array.isArray(instance)) takeByPosition(inputs, instance, row, values);
-    else if (isObject(instance)) takeByName(plan, instance, row, values);
+    else if (isObject(instance)) takeByName(layout, instance, row, values);
     else throw notAnInstance(instance, row);
   }
   let bytes = 0;
   return inputs.map((input, index) => {
     const pathOf: PathOf = (row) => rowPath(row) + pathInRow(inputs, list[row] as JsonValue, index);
     const check = (more: number): void => checkSize(bytes + more, maxBytes);
-    const tensor = encodeValues(input, values[index] as JsonValue[], plan.kind === 'rows', pathOf, check);
+    const tensor = encodeValues(input, values[index] as JsonValue[], layout.kind === 'rows', pathOf, check);
     bytes += tensor.data.byteLength;
     return tensor;
   });
 }
 
-function takeByName(plan: InstancePlan, instance: JsonObject, row: number, values: JsonValue[][]): void {
-  const { inputs } = plan;
+function takeByName(layout: InstanceLayout, instance: JsonObject, row: number, values: JsonValue[][]): void {
+  const { inputs } = layout;
   for (let index = 0; index < inputs.length; index++) {
-    const value = valueOf(instance, inputs[index] as InputPlan);
-    if (value === undefined) throw missing(instance, plan.byInput, row);
+    const value = valueOf(instance, inputs[index] as InputLayout);
+    if (value === undefined) throw missing(instance, layout.byInput, row);
     (values[index] as JsonValue[]).push(value);
   }
-  checkNames(instance, plan.byInput, row);
+  checkNames(instance, layout.byInput, row);
 }
 
 function takeByPosition(
-  inputs: readonly InputPlan[],
+  inputs: readonly InputLayout[],
   instance: JsonValue[],
   row: number,
   values: JsonValue[][],
@@ -61,13 +61,13 @@ function takeByPosition(
   for (let index = 0; index < inputs.length; index++) {
     const value = instance[index] as JsonValue;
     (values[index] as JsonValue[]).push(
-      value === null ? ((inputs[index] as InputPlan).fallback ?? null) : value,
+      value === null ? ((inputs[index] as InputLayout).fallback ?? null) : value,
     );
   }
 }
 
 /** For one input of rank 3 and more, a list nested as deep as its value is the value, not a list of one value. */
-function isBareValue(inputs: readonly InputPlan[], instance: JsonValue): boolean {
+function isBareValue(inputs: readonly InputLayout[], instance: JsonValue): boolean {
   const [input] = inputs;
   if (inputs.length !== 1 || input === undefined || input.valueShape.length < 2) return false;
   let depth = 0;
@@ -75,14 +75,14 @@ function isBareValue(inputs: readonly InputPlan[], instance: JsonValue): boolean
   return depth <= input.valueShape.length;
 }
 
-function pathInRow(inputs: readonly InputPlan[], instance: JsonValue, index: number): string {
-  if (isObject(instance)) return pointer((inputs[index] as InputPlan).name);
+function pathInRow(inputs: readonly InputLayout[], instance: JsonValue, index: number): string {
+  if (isObject(instance)) return pointer((inputs[index] as InputLayout).name);
   return isBareValue(inputs, instance) ? '' : pointer(index);
 }
 
 /** The tensor of one input. Free dimensions take the first value's size, and all others must be alike. */
 function encodeValues(
-  input: InputPlan,
+  input: InputLayout,
   values: readonly JsonValue[],
   stacked: boolean,
   pathOf: PathOf,
@@ -114,7 +114,7 @@ function encodeValues(
 
 /** A column's value comes bare; a list of one is taken too, as its shape [N, 1] has it. */
 function putColumn(
-  input: InputPlan,
+  input: InputLayout,
   elements: Elements,
   row: number,
   value: JsonValue,

@@ -1,6 +1,6 @@
 import { elementBytes, newElements, PUT } from './elements.ts';
 import { checkNames, checkSize, missing, notAnInstance, rowPath } from './instance-names.ts';
-import { type FeatureSet, type InputPlan, type InstancePlan, valueOf } from './instance-plan.ts';
+import { type FeatureSet, type InputLayout, type InstanceLayout, valueOf } from './instance-layout.ts';
 import { describeJson, isObject, type JsonObject, type JsonValue, pointer } from './json.ts';
 import type { NamedTensor } from './signature.ts';
 import { invalidInput, wrongElement } from './tensor-json.ts';
@@ -10,8 +10,8 @@ import { invalidInput, wrongElement } from './tensor-json.ts';
  * list under the input's name.
  */
 export function encodeMatrix(
-  plan: InstancePlan,
-  input: InputPlan,
+  layout: InstanceLayout,
+  input: InputLayout,
   list: readonly JsonValue[],
   maxBytes: number,
 ): NamedTensor {
@@ -19,8 +19,8 @@ export function encodeMatrix(
   const rows: (JsonValue[] | JsonObject)[] = [];
   let width = spec.shape[1] as number;
   for (let row = 0; row < list.length; row++) {
-    const values = matrixRow(plan, input, list[row] as JsonValue, row);
-    const columns = Array.isArray(values) ? values.length : (plan.features?.list.length ?? 0);
+    const values = matrixRow(layout, input, list[row] as JsonValue, row);
+    const columns = Array.isArray(values) ? values.length : (layout.features?.list.length ?? 0);
     if (width === -1) width = columns;
     if (columns !== width) {
       const why = spec.shape[1] === -1 ? ', as in the first instance,' : '';
@@ -35,8 +35,8 @@ export function encodeMatrix(
   const elements = newElements(spec.datatype, list.length * width);
   for (let row = 0; row < rows.length; row++) {
     const values = rows[row] as JsonValue[] | JsonObject;
-    if (Array.isArray(values)) putList(plan, input, elements, values, row, list[row] as JsonValue);
-    else putFeatures(plan.features as FeatureSet, input, elements, values, row);
+    if (Array.isArray(values)) putList(layout, input, elements, values, row, list[row] as JsonValue);
+    else putFeatures(layout.features as FeatureSet, input, elements, values, row);
   }
   return {
     name: spec.name,
@@ -49,8 +49,8 @@ export function encodeMatrix(
 type Row = Parameters<(typeof PUT)['BOOL']>[0];
 
 function putList(
-  plan: InstancePlan,
-  input: InputPlan,
+  layout: InstanceLayout,
+  input: InputLayout,
   elements: Row,
   values: readonly JsonValue[],
   row: number,
@@ -61,7 +61,7 @@ function putList(
   const start = row * values.length;
   for (let column = 0; column < values.length; column++) {
     const given = values[column] as JsonValue;
-    const value = given === null ? (plan.features?.list[column]?.fallback ?? null) : given;
+    const value = given === null ? (layout.features?.list[column]?.fallback ?? null) : given;
     if (put(elements, start + column, value)) continue;
     const isBare = isObject(instance) && !Array.isArray(valueOf(instance, input));
     const under = isObject(instance) ? pointer(name) : '';
@@ -71,7 +71,7 @@ function putList(
 
 function putFeatures(
   features: FeatureSet,
-  input: InputPlan,
+  input: InputLayout,
   elements: Row,
   instance: JsonObject,
   row: number,
@@ -92,17 +92,17 @@ function putFeatures(
 }
 
 function matrixRow(
-  plan: InstancePlan,
-  input: InputPlan,
+  layout: InstanceLayout,
+  input: InputLayout,
   instance: JsonValue,
   row: number,
 ): JsonValue[] | JsonObject {
   if (Array.isArray(instance)) return instance;
   if (!isObject(instance)) throw notAnInstance(instance, row);
   const whole = valueOf(instance, input);
-  if (plan.features !== undefined && !Array.isArray(whole)) return instance;
-  if (whole === undefined) throw missing(instance, plan.byInput, row);
-  checkNames(instance, plan.byInput, row);
+  if (layout.features !== undefined && !Array.isArray(whole)) return instance;
+  if (whole === undefined) throw missing(instance, layout.byInput, row);
+  checkNames(instance, layout.byInput, row);
   if (Array.isArray(whole)) return whole;
   if (input.isColumn) return [whole];
   throw invalidInput(rowPath(row) + pointer(input.name), `expected a list, got ${describeJson(whole)}`);

@@ -1,5 +1,5 @@
 import { ShoalError } from '../core/errors.ts';
-import { type Feature, type FeatureSet, valueOf } from './instance-plan.ts';
+import { type Feature, type FeatureSet, valueOf } from './instance-layout.ts';
 import { describeJson, type JsonObject, type JsonValue, pointer } from './json.ts';
 import { invalidInput } from './tensor-json.ts';
 

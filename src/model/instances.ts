@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import { encodeInputs } from './instance-inputs.ts';
 import { encodeMatrix } from './instance-matrix.ts';
-import { planOf } from './instance-plan.ts';
+import { layoutOf } from './instance-layout.ts';
 import { describeJson, type JsonValue } from './json.ts';
 import type { ServingSpec } from './serving-spec.ts';
 import type { NamedTensor } from './signature.ts';
@@ -23,22 +23,22 @@ export function encodeInstances(
   instances: unknown,
   limits: { readonly instances: number; readonly inputBytes?: number },
 ): EncodedInstances {
-  const plan = planOf(spec);
+  const layout = layoutOf(spec);
   const list = checkList(instances, limits.instances);
   const maxBytes = limits.inputBytes ?? DEFAULT_LIMITS.inputBytes;
-  if (plan.kind === 'whole' && list.length !== 1) {
+  if (layout.kind === 'whole' && list.length !== 1) {
     throw invalidInput(
       '/instances',
       `this model has no row dimension and takes one instance at a time, got ${list.length}; use /v2 for whole tensors`,
     );
   }
-  const [only] = plan.inputs;
-  const isMatrix = plan.kind === 'rows' && plan.inputs.length === 1 && only?.valueShape.length === 1;
+  const [only] = layout.inputs;
+  const isMatrix = layout.kind === 'rows' && layout.inputs.length === 1 && only?.valueShape.length === 1;
   const tensors =
     isMatrix && only !== undefined
-      ? [encodeMatrix(plan, only, list, maxBytes)]
-      : encodeInputs(plan, list, maxBytes);
-  return { tensors, rows: list.length, partRows: plan.partRows };
+      ? [encodeMatrix(layout, only, list, maxBytes)]
+      : encodeInputs(layout, list, maxBytes);
+  return { tensors, rows: list.length, partRows: layout.partRows };
 }
 
 function checkList(instances: unknown, most: number): JsonValue[] {

@@ -3,7 +3,7 @@ import type { ServingSpec } from './serving-spec.ts';
 import type { JsonValue } from './json.ts';
 
 /** How instances meet a signature, worked out once a spec. */
-export interface InstancePlan {
+export interface InstanceLayout {
   /**
    * rows: the first dimension of every input counts rows. whole: it doesn't (scalars, unlike first dimensions), and
    * one instance is one run.
@@ -11,7 +11,7 @@ export interface InstancePlan {
   readonly kind: 'rows' | 'whole';
   /** Rows of one run where the model fixes them, else 0. */
   readonly partRows: number;
-  readonly inputs: readonly InputPlan[];
+  readonly inputs: readonly InputLayout[];
   /** Set when the one input is a matrix whose columns are named by the config. */
   readonly features?: FeatureSet;
   /** The inputs' own names. */
@@ -25,7 +25,7 @@ export interface FeatureSet {
   readonly hasFallback: boolean;
 }
 
-export interface InputPlan extends Feature {
+export interface InputLayout extends Feature {
   readonly spec: TensorSpec;
   /** The shape of one row's value (or of the whole tensor); -1 where free. */
   readonly valueShape: readonly number[];
@@ -42,18 +42,18 @@ export interface Feature {
   readonly fallback: JsonValue | undefined;
 }
 
-const plans = new WeakMap<ServingSpec, InstancePlan>();
+const layouts = new WeakMap<ServingSpec, InstanceLayout>();
 
-export function planOf(spec: ServingSpec): InstancePlan {
-  let plan = plans.get(spec);
-  if (plan === undefined) {
-    plan = makePlan(spec);
-    plans.set(spec, plan);
+export function layoutOf(spec: ServingSpec): InstanceLayout {
+  let layout = layouts.get(spec);
+  if (layout === undefined) {
+    layout = makeLayout(spec);
+    layouts.set(spec, layout);
   }
-  return plan;
+  return layout;
 }
 
-function makePlan(spec: ServingSpec): InstancePlan {
+function makeLayout(spec: ServingSpec): InstanceLayout {
   const { inputs } = spec.signature;
   const firsts = new Set(inputs.map(({ shape }) => shape[0] ?? 'scalar'));
   const [first] = firsts;
@@ -63,7 +63,7 @@ function makePlan(spec: ServingSpec): InstancePlan {
     inherited: name in Object.prototype,
     fallback: ownDefault(spec, name),
   });
-  const inputPlans = inputs.map((input): InputPlan => {
+  const inputPlans = inputs.map((input): InputLayout => {
     const valueShape = byRows ? input.shape.slice(1) : input.shape;
     return {
       ...feature(input.name),
