@@ -5,7 +5,6 @@ import type { PlanRun } from '../run.ts';
 /** Which key an element of a register's array is; as many as there are keys for none, one more for NaN. */
 export type FindKey = (run: PlanRun, element: number) => number;
 
-/** `isInteger`: numbers are cut to integers, and NaN is none. */
 export function findKey(keys: Keys, register: number, layout: Layout): FindKey {
   if ('texts' in keys) {
     const places = new Map(keys.texts.map((text, place) => [text, place]));

@@ -10,7 +10,7 @@ import { loadOnnxSession } from '../../../../src/runtime/onnx-session.ts';
 import { planExecutor } from '../../../../src/runtime/plan/plan-executor.ts';
 import { assertNear, assertSameAnswers } from '../../../support/plan-check.ts';
 import { randomClassicalGraph } from '../../../support/plan-fuzz-classical.ts';
-import { ELEMENT, model, node, type NodeInit, value } from '../../../support/onnx-builder.ts';
+import { ELEMENT, int64s, model, node, type NodeInit, value } from '../../../support/onnx-builder.ts';
 
 const GRAPHS = 1_000;
 const ML = 'ai.onnx.ml';
@@ -102,7 +102,7 @@ for (const transform of ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'
   });
 }
 
-test('a category that is unknown fails where zeros are not wanted, and an element that is not there does', async () => {
+test('a category that is unknown fails where zeros are not wanted', async () => {
   const encoder = model({
     node: [node('OneHotEncoder', ['X'], ['Y'], { cats_int64s: [1n, 2n], zeros: 0n }, ML)],
     input: [value('X', ELEMENT.float, ['N', 1])],
@@ -113,6 +113,31 @@ test('a category that is unknown fails where zeros are not wanted, and an elemen
   assert.ok('plan' in compiled);
   for (const unknown of [0, 3, Number.NaN, Infinity])
     await assert.rejects(planExecutor(compiled.structure, compiled.plan).run([floats([[1], [unknown]])], 0), {
+      code: 'MODEL_FAILED',
+    });
+});
+
+test('an element of a constant that is not there fails', async () => {
+  const picker = model({
+    node: [
+      node('ArrayFeatureExtractor', ['labels', 'X'], ['picked'], {}, ML),
+      node('Reshape', ['picked', 'shape'], ['Y']),
+    ],
+    input: [value('X', ELEMENT.int64, ['N', 1])],
+    output: [value('Y', ELEMENT.int64, ['N'])],
+    initializer: [int64s('labels', [3], [7n, -8n, 9n]), int64s('shape', [1], [-1n])],
+  });
+  const rows = (...indices: bigint[]): NamedTensor => ({
+    name: 'X',
+    datatype: 'INT64',
+    shape: [indices.length, 1],
+    data: new Uint8Array(BigInt64Array.from(indices).buffer),
+  });
+  await assertSameAnswers(picker, [rows(2n, 0n, 1n)]);
+  const compiled = compilePlan(prepareArtifact(picker));
+  assert.ok('plan' in compiled);
+  for (const index of [-1n, 3n, 2n ** 63n - 1n, -(2n ** 63n)])
+    await assert.rejects(planExecutor(compiled.structure, compiled.plan).run([rows(0n, index)], 0), {
       code: 'MODEL_FAILED',
     });
 });
