@@ -16,7 +16,7 @@ export interface Fields {
   /** structures.ts */
   readonly structures: Uint32Array;
   /** Runs in other threads. */
-  readonly leases: Uint16Array;
+  readonly leases: Uint32Array;
   /** It has finished a run: 1; it may be pinned: 2. */
   readonly flags: Uint8Array;
   /** Its uses, as they weigh (core/use-clock). */
@@ -35,7 +35,7 @@ export const HAS_RUN = 1;
 export const MAY_BE_PINNED = 2;
 
 /**
- * What is kept for one plan beside its entry: 45 bytes of fields, and its part of the index and of what is remembered
+ * What is kept for one plan beside its entry: 47 bytes of fields, and its part of the index and of what is remembered
  * of plans that are gone.
  */
 export const PLAN_BYTES = 64;
@@ -47,7 +47,7 @@ export function newFields(capacity: number, old?: Fields): Fields {
     keyBytes: new Uint16Array(capacity),
     hashes: new Uint32Array(capacity),
     structures: new Uint32Array(capacity),
-    leases: new Uint16Array(capacity),
+    leases: new Uint32Array(capacity),
     flags: new Uint8Array(capacity),
     weights: new Float64Array(capacity),
     loadUs: new Float32Array(capacity),

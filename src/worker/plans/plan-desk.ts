@@ -78,7 +78,8 @@ export class PlanDesk {
 
   /** Takes a job back that is neither run nor in a lane. */
   cancel(job: Job): boolean {
-    return this.#parked.delete(job) || this.#queue.delete(job);
+    const wasParked = this.#parked.delete(job);
+    return this.#queue.delete(job) || wasParked;
   }
 
   unlease(lease: PlanLease): void {
@@ -162,14 +163,16 @@ export class PlanDesk {
     const startedMs = job.cold ? clock() : nowMs;
     if (!job.background) plans.use(handle, startedMs);
     job.beginHere(startedMs);
+    let section: Uint8Array;
     try {
-      const section = runner.run(handle, job.section);
-      plans.table.noteRun(handle);
-      metrics.planRuns.inc({ where: 'inline' });
-      job.end({ ok: true, section, runUs: (clock() - startedMs) * 1_000 });
+      section = runner.run(handle, job.section);
     } catch (error) {
       job.end({ ok: false, failure: toFailure(error), runUs: (clock() - startedMs) * 1_000 });
+      return;
     }
+    plans.table.noteRun(handle);
+    metrics.planRuns.inc({ where: 'inline' });
+    job.end({ ok: true, section, runUs: (clock() - startedMs) * 1_000 });
   }
 
   #toLane(job: Job, handle: number, nowMs: number): void {

@@ -173,10 +173,14 @@ export class PlanRoom implements Beside {
     const { table } = this.#plans;
     const nowMs = clock();
     const to = Math.min(from + SWEPT_AT_ONCE, table.top);
-    for (let handle = from; handle < to; handle++)
-      if (table.isUsed(handle) && table.lastUsedMs(handle) + idleTtlMs <= nowMs && this.#plans.mayGo(handle))
-        this.#plans.evict(handle, 'idle', undefined);
-    if (to < table.top) setImmediate(() => this.#sweep(to));
+    let next = from;
+    for (let evicted = 0; next < to && evicted < EVICTED_AT_ONCE; next++) {
+      if (!table.isUsed(next) || table.lastUsedMs(next) + idleTtlMs > nowMs || !this.#plans.mayGo(next))
+        continue;
+      this.#plans.evict(next, 'idle', undefined);
+      evicted++;
+    }
+    if (next < table.top) setImmediate(() => this.#sweep(next));
     else {
       this.#sweeping = false;
       this.#tidy();

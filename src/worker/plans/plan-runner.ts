@@ -4,8 +4,9 @@ import { outputBytes } from '../lane/answer.ts';
 import { readInputs } from '../lane/inputs.ts';
 import type { ResidentPlans } from './resident-plans.ts';
 
-/** Reading a request's tensors and writing its answer. */
+/** Reading a request's tensors and writing its answer: for any, and for each byte of them (texts are the slowest). */
 const BESIDE_RUN_US = 5;
+const BESIDE_US_A_BYTE = 0.005;
 /** Of a blob (model/plan/blob.ts): elementary operations a row, about a nanosecond each. */
 const WORK_AT = 8;
 /** Of a section (wire/tensor-section.ts): the rank and the first dimension of its first tensor. */
@@ -26,7 +27,7 @@ export class PlanRunner {
   estimateUs(handle: number, section: Uint8Array): number {
     const { chunk, base } = this.#plans.table.locate(handle);
     const work = (chunk.memory.i32[(base + WORK_AT) >> 2] as number) >>> 0;
-    return BESIDE_RUN_US + (work * rowsOf(section)) / 1_000;
+    return BESIDE_RUN_US + BESIDE_US_A_BYTE * section.byteLength + (work * rowsOf(section)) / 1_000;
   }
 
   /** The answer's section. Throws ShoalError. */
