@@ -9,6 +9,8 @@ import { PlanSlabs } from './slabs.ts';
 
 /** Keys are kept as one byte a character, and their length in 16 bits. */
 const MAX_KEY_BYTES = 0xffff;
+/** Plans that wait for memory whose size is remembered; others are read to learn it. */
+const MAX_KNOWN_SIZES = 1_024;
 
 export interface PlanLoadsOptions {
   readonly reader: PlanReader;
@@ -24,6 +26,8 @@ export type Loaded = number | Exclude<Room, 'now'> | 'absent' | 'no-spare';
 /** Loads of plans: a read, a check and a copy, at once. */
 export class PlanLoads {
   readonly #options: PlanLoadsOptions;
+  /** Of the entries of plans that found no room: they are read again when there is. */
+  readonly #knownBytes = new Map<ModelKey, number>();
 
   constructor(options: PlanLoadsOptions) {
     this.#options = options;
@@ -54,8 +58,12 @@ export class PlanLoads {
     background: boolean,
     startedMs: number,
   ): Loaded {
-    const { reader, plans, room, clock } = this.#options;
+    const { reader, plans, clock } = this.#options;
     const { structures } = plans;
+    const knownBytes = this.#knownBytes.get(key);
+    const early = knownBytes === undefined ? 'now' : this.#makeRoom(key, knownBytes, background);
+    if (early !== 'now') return early;
+    this.#knownBytes.delete(key);
     const read = readPlan(reader, structures, digest);
     if (read === undefined) return 'absent';
     const { id } = read.structure;
@@ -64,14 +72,24 @@ export class PlanLoads {
     let handle = -1;
     try {
       const bytes = PlanSlabs.entryBytes(key.length, read.blob.byteLength);
-      if (background && !room.isSpare(bytes)) return 'no-spare';
-      const found = room.make(bytes, { key, residentBytes: bytes });
-      if (found !== 'now') return found;
+      const found = this.#makeRoom(key, bytes, background);
+      if (found !== 'now') {
+        this.#knownBytes.set(key, bytes);
+        const [oldest] = this.#knownBytes.keys();
+        if (this.#knownBytes.size > MAX_KNOWN_SIZES) this.#knownBytes.delete(oldest as ModelKey);
+        return found;
+      }
       handle = plans.add(key, read, loadUs);
       if (handle >= 0) return handle;
       throw new ShoalError('OVERLOADED', 'no address space is left for plans');
     } finally {
       if (handle < 0) structures.unuse(id);
     }
+  }
+
+  #makeRoom(key: ModelKey, bytes: number, background: boolean): Room | 'no-spare' {
+    const { room } = this.#options;
+    if (background && !room.isSpare(bytes)) return 'no-spare';
+    return room.make(bytes, { key, residentBytes: bytes });
   }
 }
