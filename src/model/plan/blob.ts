@@ -53,6 +53,7 @@ export function encodePlan(
     const offset = offsets[index] as number;
     bytes.writeUInt32LE(offset, 4 * (SECTIONS_WORD + index));
     bytes.set(new Uint8Array(section.buffer, section.byteOffset, section.byteLength), offset);
+    clearNans(section, bytes.buffer, offset);
   }
   return {
     structureDigest: `sha256:${structureHash.toString('hex')}`,
@@ -60,6 +61,21 @@ export function encodePlan(
     digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
     bytes: new Uint8Array(bytes.buffer),
   };
+}
+
+/** NaN has many bits, which processors choose and copies may change: in plans it has one. */
+function clearNans(section: SectionData, buffer: ArrayBuffer, offset: number): void {
+  if (section instanceof Float32Array) {
+    const words = new Uint32Array(buffer, offset, section.length);
+    for (let at = 0; at < words.length; at++) if (Number.isNaN(section[at])) words[at] = 0x7fc0_0000;
+  } else if (section instanceof Float64Array) {
+    const words = new Uint32Array(buffer, offset, 2 * section.length);
+    for (let at = 0; at < section.length; at++) {
+      if (!Number.isNaN(section[at])) continue;
+      words[2 * at] = 0;
+      words[2 * at + 1] = 0x7ff8_0000;
+    }
+  }
 }
 
 /** Undefined when the bytes are no plan, or cut. */

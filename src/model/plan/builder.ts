@@ -1,4 +1,5 @@
 import type { SectionData } from './blob.ts';
+import { checkConstantDims } from './constants.ts';
 import { NotCompiled } from './not-compiled.ts';
 import type { Register, Step } from './structure.ts';
 import { type ConstValue, kindOf, type Origin, type PlanType, type RowValue, sizeOf } from './values.ts';
@@ -8,6 +9,8 @@ const MAX_ROW_ELEMENTS = 65_536;
 const MAX_STEPS = 4_096;
 /** Elements of all constants that are computed while compiling. */
 const MAX_FOLDED_ELEMENTS = 1 << 22;
+/** What a small model's own numbers take together. */
+export const MAX_SECTIONS_BYTES = 32 * 2 ** 20;
 
 /** Values of an input's column at which an answer may change: admission tries rows there. */
 export interface Probe extends Origin {
@@ -26,6 +29,8 @@ export class PlanBuilder {
   products = 0;
   #rowElements = 0;
   #foldedElements = 0;
+  #sectionsBytes = 0;
+  readonly #constantSections = { f32: new Map<Float64Array, number>(), f64: new Map<Float64Array, number>() };
 
   /** A fresh register for a value of these dimensions a row. */
   row(
@@ -35,6 +40,8 @@ export class PlanBuilder {
     integers?: RowValue['integers'],
   ): RowValue {
     const width = sizeOf(dims);
+    // Its other dimensions may be any size, and loops over them endless.
+    if (!(width >= 1)) throw new NotCompiled(`has values of no elements ([${dims.join()}] a row)`);
     this.#rowElements += width;
     if (!(this.#rowElements <= MAX_ROW_ELEMENTS))
       throw new NotCompiled(`has values of more than ${MAX_ROW_ELEMENTS} elements a row`);
@@ -52,6 +59,7 @@ export class PlanBuilder {
 
   /** A constant that is computed while compiling. `data` makes its elements, once it is known not to be too large. */
   constant(type: PlanType, dims: readonly number[], data: () => ConstValue['data']): ConstValue {
+    checkConstantDims(dims);
     this.#foldedElements += Math.max(1, sizeOf(dims));
     if (!(this.#foldedElements <= MAX_FOLDED_ELEMENTS))
       throw new NotCompiled(`computes more than ${MAX_FOLDED_ELEMENTS} constants`);
@@ -60,8 +68,19 @@ export class PlanBuilder {
 
   /** Numbers of the model's own; equal ones are not looked for. */
   section(data: SectionData): number {
+    this.#sectionsBytes += data.byteLength;
+    if (this.#sectionsBytes > MAX_SECTIONS_BYTES)
+      throw new NotCompiled(`holds more than ${MAX_SECTIONS_BYTES} bytes of numbers`);
     this.sections.push(data);
     return this.sections.length - 1;
+  }
+
+  /** A constant's numbers: one section however many operators use it. */
+  constantSection(data: Float64Array, numbers: 'f32' | 'f64'): number {
+    const known = this.#constantSections[numbers];
+    const section = known.get(data) ?? this.section(numbers === 'f32' ? Float32Array.from(data) : data);
+    known.set(data, section);
+    return section;
   }
 
   /** `work`: its elementary operations a row. */

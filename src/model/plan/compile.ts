@@ -4,7 +4,7 @@ import { readModel } from '../onnx/read.ts';
 import type { TensorSpec } from '../signature.ts';
 import { type EncodedPlan, encodePlan } from './blob.ts';
 import { PlanBuilder, type Probe } from './builder.ts';
-import { constantOf } from './constants.ts';
+import { checkConstantDims, constantOf } from './constants.ts';
 import { planNode } from './node.ts';
 import { NotCompiled } from './not-compiled.ts';
 import { OPERATORS } from './operators/table.ts';
@@ -13,6 +13,8 @@ import { planType, sizeOf, type Value } from './values.ts';
 
 /** More elementary operations a row than this, and native code is faster, hop included. */
 const MAX_WORK = 1_000_000;
+/** Every worker that runs one of its plans parses the structure and keeps it. */
+export const MAX_STRUCTURE_BYTES = 2 ** 20;
 
 export type Compiled =
   | { readonly plan: EncodedPlan; readonly structure: PlanStructure; readonly probes: readonly Probe[] }
@@ -42,7 +44,10 @@ function compile({ bytes, signature }: PreparedArtifact): Exclude<Compiled, { re
   if (builder.work > MAX_WORK) throw new NotCompiled(`takes ${Math.ceil(builder.work)} operations a row`);
   const { registers, steps, sections, probes, work } = builder;
   const structure: PlanStructure = { format: PLAN_FORMAT, inputs, registers, steps, outputs };
-  return { plan: encodePlan(structure, sections, work), structure, probes };
+  const plan = encodePlan(structure, sections, work);
+  if (plan.structure.byteLength > MAX_STRUCTURE_BYTES)
+    throw new NotCompiled(`has a structure of ${plan.structure.byteLength} bytes`);
+  return { plan, structure, probes };
 }
 
 /** Values by name. Constants are read when they are used: those of strange types belong to strange operators. */
@@ -128,10 +133,11 @@ function compileNode(
   if (compiler === undefined) throw new NotCompiled(`uses operator ${node.opType.slice(0, 80)}`);
   const inputs = node.input.map((name) => (name === '' ? undefined : values.get(name)));
   const versions = model.opsetImport.filter((set) => (set.domain === 'ai.onnx' ? '' : set.domain) === domain);
-  const opset = Math.max(0, ...versions.map(({ version }) => Number(version)));
+  const opset = versions.reduce((most, { version }) => Math.max(most, Number(version)), 0);
   const outputs = compiler(planNode(node, { opset, inputs, fixedRows, builder }));
   for (const [index, name] of node.output.entries()) {
     const value = outputs[index];
+    if (value?.kind === 'const') checkConstantDims(value.dims);
     if (name !== '' && value !== undefined) values.set(name, value);
   }
 }

@@ -1,9 +1,18 @@
 import { ELEMENT_TYPES, elementTypeName } from '../onnx/data-types.ts';
 import type { TensorProto } from '../onnx/onnx_pb.ts';
 import { NotCompiled } from './not-compiled.ts';
-import { type ConstValue, planType } from './values.ts';
+import { decodeText } from './texts.ts';
+import { type ConstValue, planType, sizeOf } from './values.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Elements that a constant's dimensions may stand for, those of size 0 left aside. */
+const MAX_CONSTANT_ELEMENTS = 2 ** 31;
+
+/** A constant of no elements may be of any size otherwise: what goes through it axis by axis would not end. */
+export function checkConstantDims(dims: readonly number[]): void {
+  const elements = sizeOf(dims.filter((dim) => dim !== 0));
+  if (!(elements <= MAX_CONSTANT_ELEMENTS))
+    throw new NotCompiled(`has a constant of shape [${dims.slice(0, 8).join()}]`);
+}
 
 /** A tensor of the file as a constant. Checked before by prepareArtifact. */
 export function constantOf(tensor: TensorProto): ConstValue {
@@ -11,18 +20,11 @@ export function constantOf(tensor: TensorProto): ConstValue {
   const found = ELEMENT_TYPES.get(tensor.dataType);
   const type = planType(found?.datatype, `${what} of ${elementTypeName(tensor.dataType)}`);
   const dims = tensor.dims.map(Number);
+  checkConstantDims(dims);
   if (type === 'BYTES')
-    return { kind: 'const', type, dims, data: tensor.stringData.map((bytes) => text(bytes)) };
+    return { kind: 'const', type, dims, data: tensor.stringData.map((bytes) => decodeText(bytes, what)) };
   const data = tensor.rawData.byteLength > 0 ? rawNumbers(tensor, type) : typedNumbers(tensor, type);
   return { kind: 'const', type, dims, data };
-}
-
-function text(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new NotCompiled('holds a text that is not UTF-8');
-  }
 }
 
 function rawNumbers({ rawData }: TensorProto, type: Exclude<ConstValue['type'], 'BYTES'>): Float64Array {

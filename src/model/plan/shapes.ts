@@ -73,6 +73,7 @@ export function splitAt(dims: readonly number[], axis: number): Axis {
 /** Places of elements when one axis is indexed by a list. */
 export function gatherMap({ outer, size, inner }: Axis, indices: readonly number[]): Int32Array {
   const map = new Int32Array(outer * indices.length * inner);
+  if (map.length === 0) return map;
   let at = 0;
   for (let o = 0; o < outer; o++)
     for (const index of indices) for (let i = 0; i < inner; i++) map[at++] = (o * size + index) * inner + i;

@@ -48,7 +48,14 @@ function checkInput(port: PlanPort, tensor: NamedTensor, rows: number): Elements
     throw invalid(
       `input ${quote(port.name)} has ${data.byteLength} bytes of data, expected ${ELEMENT_BYTES[datatype] * count}`,
     );
+  if (datatype === 'BOOL') checkBooleans(port, data);
   return layElements(tensor);
+}
+
+function checkBooleans({ name }: PlanPort, data: Uint8Array): void {
+  for (let index = 0; index < data.length; index++)
+    if ((data[index] as number) > 1)
+      throw invalid(`input ${quote(name)}: element ${index} is ${data[index]}, expected 0 or 1 for BOOL`);
 }
 
 /** Puts a block of an input's rows, from `first`, into its register. */

@@ -83,7 +83,7 @@ test('sizes that do not fit stay with ONNX Runtime, said in words', () => {
     [node('Imputer', ['X'], ['Y'], { imputed_value_int64s: [1n] }, ML), /imputes no FP32/],
     [
       node('FeatureVectorizer', ['X'], ['Y'], { inputdimensions: [2n ** 40n] }, ML),
-      /input dimension of 1099511627776/,
+      /inputdimensions of 1099511627776/,
     ],
     [node('FeatureVectorizer', ['X'], ['Y'], { inputdimensions: [1n, 1n] }, ML), /2 inputdimensions for 1/],
     [node('OneHotEncoder', ['X'], ['Y'], { cats_strings: ['a'] }, ML), /no categories for FP32/],

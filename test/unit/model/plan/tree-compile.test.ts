@@ -29,6 +29,14 @@ const BROKEN: readonly [name: string, lists: Partial<RegressorLists>, reason: Re
   ['a column below zero', { features: changed(SMALL_TREE.features, 2, -1) }, /nodes_featureids out of range/],
   ['a mode of no name', { modes: changed(SMALL_TREE.modes, 2, 'BRANCH_NEAR') }, /nodes of mode BRANCH_NEAR/],
   ['a list that is too short', { values: [0.5, 0, 2, 0] }, /has 4 nodes_values where 5 belong/],
+  [
+    'equalities of one feature after each other',
+    {
+      modes: SMALL_TREE.modes.map((mode) => (mode === 'LEAF' ? mode : 'BRANCH_EQ')),
+      features: SMALL_TREE.features.map(() => 0),
+    },
+    /takes for one question/,
+  ],
   ['no targets', { targets: 0 }, /for 0 targets/],
   ['a weight for a target that is not there', { targets: 1, weights: withTarget(1) }, /target 1 of 1/],
   ['a weight of a tree that is not there', { weights: withTree(7) }, /names tree 7/],

@@ -46,7 +46,8 @@ test('3,000 random ensembles answer as their sessions, sums bit for bit', async 
     if (outcome.kind === 'different') assert.fail(`number ${number}: ${outcome.message}`);
     outcomes[outcome.kind]++;
   }
-  assert.ok(outcomes.same > 2_800, JSON.stringify(outcomes));
+  // Equalities that follow each other for one feature are left.
+  assert.ok(outcomes.same > 2_700, JSON.stringify(outcomes));
 });
 
 test('rows of more than one block and NaN among them answer as they do alone', async () => {
@@ -79,11 +80,13 @@ function structureOf(artifact: Uint8Array): string {
   return JSON.stringify(compiled.structure);
 }
 
-test('leaves that two branches of a version 5 ensemble name are there for both', async () => {
+/** x <= 1 ? 10 : (x <= 2 ? 20 : 10), and maybe a branch more that no way leads to. */
+function version5(spare: readonly bigint[] = []): Uint8Array {
   const ints = (...values: number[]): bigint[] => values.map(BigInt);
   const floats = (...values: number[]): { tensor: object } => ({
     tensor: { dims: [BigInt(values.length)], dataType: ELEMENT.float, floatData: values },
   });
+  const modes = new Uint8Array(2 + spare.length);
   const trees = node(
     'TreeEnsemble',
     ['x'],
@@ -91,19 +94,19 @@ test('leaves that two branches of a version 5 ensemble name are there for both',
     {
       n_targets: 1n,
       tree_roots: ints(0),
-      nodes_featureids: ints(0, 0),
-      nodes_splits: floats(1, 2),
-      nodes_modes: { tensor: { dims: [2n], dataType: ELEMENT.uint8, rawData: Uint8Array.of(0, 0) } },
-      nodes_truenodeids: ints(0, 1),
-      nodes_trueleafs: ints(1, 1),
-      nodes_falsenodeids: ints(1, 0),
-      nodes_falseleafs: ints(0, 1),
+      nodes_featureids: [...ints(0, 0), ...spare.map(() => 9n)],
+      nodes_splits: floats(1, 2, ...spare.map(() => 3)),
+      nodes_modes: { tensor: { dims: [BigInt(modes.length)], dataType: ELEMENT.uint8, rawData: modes } },
+      nodes_truenodeids: [...ints(0, 1), ...spare],
+      nodes_trueleafs: [...ints(1, 1), ...spare.map(() => 0n)],
+      nodes_falsenodeids: [...ints(1, 0), ...spare],
+      nodes_falseleafs: [...ints(0, 1), ...spare.map(() => 0n)],
       leaf_targetids: ints(0, 0),
       leaf_weights: floats(10, 20),
     },
     'ai.onnx.ml',
   );
-  const artifact = model(
+  return model(
     {
       input: [value('x', ELEMENT.float, ['n', 1])],
       output: [value('y', ELEMENT.float, ['n', 1])],
@@ -117,5 +120,13 @@ test('leaves that two branches of a version 5 ensemble name are there for both',
       irVersion: 10,
     },
   );
-  await assertSameAnswers(artifact, [floatRows([[0], [1], [1.5], [2], [3], [Number.NaN]])]);
+}
+
+test('leaves that two branches of a version 5 ensemble name are there for both', async () => {
+  await assertSameAnswers(version5(), [floatRows([[0], [1], [1.5], [2], [3], [Number.NaN]])]);
+});
+
+test('branches that no way leads to, one its own child, have no plan', () => {
+  const compiled = compilePlan(prepareArtifact(version5([2n])));
+  assert.match('reason' in compiled ? compiled.reason : '', /no way leads to/);
 });

@@ -1,18 +1,18 @@
 import type { Labels, PostTransform } from '../../classical-steps.ts';
 import type { PlanNode } from '../../node.ts';
 import { NotCompiled } from '../../not-compiled.ts';
+import { decodeText } from '../../texts.ts';
 import type { Integers, RowValue } from '../../values.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 const TRANSFORMS: ReadonlySet<string> = new Set(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT']);
 
 export function textAttribute(node: PlanNode, name: string, otherwise: string): string {
   const found = node.attribute(name);
-  return found === undefined ? otherwise : text(found.s, node);
+  return found === undefined ? otherwise : decodeText(found.s, node.name);
 }
 
 export function textsAttribute(node: PlanNode, name: string): string[] {
-  return (node.attribute(name)?.strings ?? []).map((bytes) => text(bytes, node));
+  return (node.attribute(name)?.strings ?? []).map((bytes) => decodeText(bytes, node.name));
 }
 
 /** Only integers that a double holds. */
@@ -52,14 +52,6 @@ export function integersOf(values: Labels): Integers | undefined {
   const numbers = values.filter((value) => typeof value === 'number');
   if (numbers.length === 0 || numbers.length < values.length) return undefined;
   return { range: [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))] };
-}
-
-function text(bytes: Uint8Array, node: PlanNode): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new NotCompiled(`holds a text that is not UTF-8 (${node.name})`);
-  }
 }
 
 function safe(value: bigint, node: PlanNode): number {

@@ -13,6 +13,8 @@ import {
 import { integersOf, intsAttribute } from './attributes.ts';
 import { valuesOf } from './lookup.ts';
 
+const MAX_COLUMNS = 65_536;
+
 /** One input's columns after the other's, so many of each: cut, or zeros put after them. */
 export const featureVectorizer: OperatorCompiler = (node) => {
   const { builder } = node;
@@ -21,6 +23,9 @@ export const featureVectorizer: OperatorCompiler = (node) => {
     throw new NotCompiled(
       `has ${widths.length} inputdimensions for ${node.inputs.length} inputs (${node.name})`,
     );
+  // Before arrays are made: a register can't hold more either.
+  const sum = widths.reduce((total, width) => total + width, 0);
+  if (sum > MAX_COLUMNS) throw new NotCompiled(`has inputdimensions of ${sum} together (${node.name})`);
   const inputs = widths.map((_, index) => rowValue(inputOf(node, index), node.op));
   const origins = inputs.flatMap((input, index) =>
     firstColumns(widths[index] as number, sizeOf(input.dims)).map((column) => input.origins?.[column]),
@@ -49,8 +54,6 @@ export const featureVectorizer: OperatorCompiler = (node) => {
 };
 
 function firstColumns(width: number, size: number): number[] {
-  // Before the array is made: a register can't hold more either.
-  if (width > 65_536) throw new NotCompiled(`has an input dimension of ${width}`);
   return Array.from({ length: width }, (_, column) => (column < size ? column : -1));
 }
 
@@ -68,8 +71,9 @@ function columnsOf(node: PlanNode, data: RowValue, indices: ConstValue): RowValu
   const picked = [...numbersOf(indices, 'indices')];
   if (last === undefined || picked.length === 0 || picked.some((index) => !(index >= 0 && index < last)))
     throw new NotCompiled(`takes columns that are not there (${node.name})`);
-  if (picked.length > 65_536) throw new NotCompiled(`takes ${picked.length} columns (${node.name})`);
   const outer = data.dims.slice(0, -1);
+  const count = sizeOf(outer) * picked.length;
+  if (count > MAX_COLUMNS) throw new NotCompiled(`takes ${count} columns (${node.name})`);
   const columns = Array.from({ length: sizeOf(outer) }, (_, row) =>
     picked.map((index) => row * last + index),
   ).flat();

@@ -18,7 +18,10 @@ export function sortedKeys(
 }
 
 export function numberKeys(builder: PlanBuilder, sorted: readonly number[]): Keys {
-  return { section: builder.section(Float64Array.of(sorted.length, ...sorted)) };
+  const numbers = new Float64Array(1 + sorted.length);
+  numbers[0] = sorted.length;
+  numbers.set(sorted, 1);
+  return { section: builder.section(numbers) };
 }
 
 /** Tries the categories, and values near them that are none. */

@@ -129,18 +129,22 @@ function comparison(f: BinaryName): OperatorCompiler {
   };
 }
 
+/** As many a column as admission can try. */
+const MAX_TURNS = 64;
+
 /** Tells at which of a column's values a comparison turns. */
 function probeAt(node: PlanNode, value: Value, at: Value, { dims }: RowValue): void {
   if (value.kind !== 'row' || at.kind !== 'const' || value.origins === undefined) return;
   const numbers = spreadNumbers(node, aligned(node, [value, at]).values[1] as Value, dims);
   const map = broadcastMap(value.dims, dims);
-  const found = new Map<number, number[]>();
+  const found = new Map<number, Set<number>>();
   for (const [index, number] of numbers.entries()) {
     const element = map === undefined ? index : (map[index] as number);
-    const list = found.get(element) ?? [];
-    found.set(element, [...list, number]);
+    const turns = found.get(element) ?? new Set<number>();
+    if (turns.size < MAX_TURNS) turns.add(number);
+    found.set(element, turns);
   }
-  for (const [element, list] of found) node.builder.probe(value, element, list);
+  for (const [element, turns] of found) node.builder.probe(value, element, [...turns]);
 }
 
 function logic(f: BinaryName): OperatorCompiler {

@@ -40,14 +40,15 @@ const concat: OperatorCompiler = (node) => {
 
 /** Runs of elements of each value, in the result's order. */
 function* runs(values: readonly Value[], whole: readonly number[], axis: number) {
+  // Of nothing there may be any number of runs.
+  if (sizeOf(whole) === 0) return;
   const outer = sizeOf(whole.slice(0, axis));
   const inner = stridesOf(whole)[axis] as number;
-  for (let at = 0; at < outer; at++) {
-    for (const [index, { dims }] of values.entries()) {
-      const length = (dims[axis] as number) * inner;
-      yield { index, start: at * length, length };
-    }
-  }
+  const parts = values
+    .map(({ dims }, index) => ({ index, length: (dims[axis] as number) * inner }))
+    .filter(({ length }) => length > 0);
+  for (let at = 0; at < outer; at++)
+    for (const { index, length } of parts) yield { index, start: at * length, length };
 }
 
 function concatConstants(
@@ -96,8 +97,8 @@ function concatRows(
 export function unionOf(values: readonly { readonly integers?: Integers }[]): Integers {
   const ranges = values.map(({ integers }) => integers?.range);
   const known = ranges.filter((range) => range !== undefined);
-  const least = Math.min(...known.map(([low]) => low));
-  const most = Math.max(...known.map(([, high]) => high));
+  const least = known.reduce((a, [low]) => Math.min(a, low), Infinity);
+  const most = known.reduce((a, [, high]) => Math.max(a, high), -Infinity);
   return {
     ...(known.length === values.length ? { range: [least, most] as const } : {}),
     ...(values.some(({ integers }) => integers?.rounded) ? { rounded: true as const } : {}),

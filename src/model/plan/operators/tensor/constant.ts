@@ -1,10 +1,9 @@
 import { constantOf } from '../../constants.ts';
 import { inputOf, type OperatorCompiler, type PlanNode } from '../../node.ts';
 import { NotCompiled } from '../../not-compiled.ts';
+import { decodeText } from '../../texts.ts';
 import { type ConstValue, sizeOf } from '../../values.ts';
 import { intAttribute, laidInput, shapeParameter } from './parameters.ts';
-
-const utf8 = new TextDecoder();
 
 const constant: OperatorCompiler = (node) => {
   const tensor = node.attribute('value')?.t;
@@ -18,7 +17,8 @@ const constant: OperatorCompiler = (node) => {
   if (int !== undefined) return [numbers('INT64', [], [Number(int.i)])];
   if (floats !== undefined) return [numbers('FP32', [floats.length], floats)];
   if (ints !== undefined) return [numbers('INT64', [ints.length], ints.map(Number))];
-  if (text !== undefined) return [{ kind: 'const', type: 'BYTES', dims: [], data: [utf8.decode(text)] }];
+  if (text !== undefined)
+    return [{ kind: 'const', type: 'BYTES', dims: [], data: [decodeText(text, node.name)] }];
   throw new NotCompiled(`holds no value that is known in ${node.name}`);
 };
 

@@ -9,6 +9,7 @@ import { innerAxis, intAttribute, laidInput } from './parameters.ts';
 const gather: OperatorCompiler = (node) => {
   const value = laidInput(node, 0);
   const indices = laidInput(node, 1);
+  demandIndices(node, indices);
   const axis = intAttribute(node, 'axis', 0);
   if (indices.kind === 'row') return [lookup(node, value, indices, axis)];
   const at = innerAxis(node, value, axis);
@@ -21,12 +22,16 @@ const gather: OperatorCompiler = (node) => {
   return [gathered(node.builder, value, at, places, indices.dims)];
 };
 
+function demandIndices(node: PlanNode, { type }: Value): void {
+  if (type !== 'INT64' && type !== 'INT32') throw new NotCompiled(`takes ${type} as indices in ${node.name}`);
+}
+
 /** A table's rows, by indices that each row brings. */
 function lookup(node: PlanNode, table: Value, indices: RowValue, axis: number): Value {
   if (table.kind === 'row' || (axis !== 0 && axis !== -table.dims.length))
     throw new NotCompiled(`works across rows in ${node.name}`);
   const { outer, size, inner } = splitAt(table.dims, 0);
-  if (outer !== 1 || indices.type === 'BYTES') throw new NotCompiled(`has no table in ${node.name}`);
+  if (outer !== 1) throw new NotCompiled(`has no table in ${node.name}`);
   const { builder } = node;
   const section = sectionOf(node, table);
   const output = builder.row(
@@ -54,11 +59,13 @@ function rangeOf(table: ConstValue): RowValue['integers'] {
 const gatherElements: OperatorCompiler = (node) => {
   const value = rowValue(laidInput(node, 0), node.op);
   const indices = rowValue(laidInput(node, 1), node.op);
+  demandIndices(node, indices);
   const axis = innerAxis(node, value, intAttribute(node, 'axis', 0));
   const { outer, size, inner } = splitAt(value.dims, axis);
-  const others = indices.dims.with(axis, size);
-  if (inner !== 1 || others.length !== value.dims.length || sizeOf(others) !== sizeOf(value.dims))
-    throw new NotCompiled(`gathers from a part of the elements in ${node.name}`);
+  const fits =
+    indices.dims.length === value.dims.length &&
+    indices.dims.every((dim, at) => at === axis || dim === value.dims[at]);
+  if (inner !== 1 || !fits) throw new NotCompiled(`gathers from a part of the elements in ${node.name}`);
   const output = node.builder.row(value.type, indices.dims, undefined, value.integers);
   node.builder.step(
     {

@@ -8,7 +8,7 @@ import { reshaped } from './moves.ts';
 /** A constant's numbers as a section of what its type is computed in. */
 export function sectionOf(node: PlanNode, value: Value): number {
   const numbers = numbersOf(value, `an input of ${node.name}`);
-  return node.builder.section(kindOf(value.type) === 'f32' ? Float32Array.from(numbers) : numbers);
+  return node.builder.constantSection(numbers, kindOf(value.type) === 'f32' ? 'f32' : 'f64');
 }
 
 export function operandOf(node: PlanNode, value: Value): Operand {

@@ -7,6 +7,9 @@ import { demandExact, rangeOf, safe } from './integers.ts';
 import { innerAxis, intAttribute, intsParameter, laidInput } from './parameters.ts';
 import { reshaped } from './moves.ts';
 
+/** Of so many floats ONNX Runtime's least and greatest are known where NaN comes. */
+const MAX_EXTREMES = 3;
+
 function reduction(f: ReduceName, work = 2): OperatorCompiler {
   return (node) => {
     const input = rowValue(laidInput(node, 0), node.op);
@@ -22,6 +25,9 @@ function reduction(f: ReduceName, work = 2): OperatorCompiler {
       : input.dims.filter((_, axis) => !axes.includes(axis));
     const count = sizeOf(input.dims) / sizeOf(dims);
     if (!(count >= 1)) throw new NotCompiled(`takes nothing together in ${node.name}`);
+    // Whether more of them answer NaN hangs on which the processor compares at once.
+    if ((f === 'max' || f === 'min') && kindOf(input.type) !== 'int' && count > MAX_EXTREMES)
+      throw new NotCompiled(`takes the ${f} of ${count} floats in ${node.name}`);
     const { builder } = node;
     const output = builder.row(input.type, dims, undefined, integersOf(node, f, input, count));
     builder.step(

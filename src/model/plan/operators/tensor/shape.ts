@@ -98,6 +98,7 @@ const transpose: OperatorCompiler = (node) => {
     throw new NotCompiled(`names axes wrongly in ${node.name}`);
   if (value.kind === 'row' && perm[0] !== 0) throw new NotCompiled(`works across rows in ${node.name}`);
   const axes = (value.kind === 'row' ? perm.slice(1) : perm).map((axis) => innerAxis(node, value, axis));
+  if (new Set(axes).size !== axes.length) throw new NotCompiled(`names an axis twice in ${node.name}`);
   const strides = stridesOf(value.dims);
   return [
     viewed(node.builder, value, {

@@ -101,7 +101,9 @@ class LayoutWalker {
 
   end(): TreeLayout {
     const { sharesLeaves, modes } = this.#ensemble;
-    if (!sharesLeaves && this.#branches + this.#leaves !== modes.length)
+    const isWhole = this.#branches === this.#layout.features.length;
+    // What the layout has not come by is not checked either. Leaves may be named twice, or not at all, in version 5.
+    if (!isWhole || (!sharesLeaves && this.#branches + this.#leaves !== modes.length))
       throw new NotCompiled(`has nodes of trees that no way leads to (${this.#name})`);
     const { sizes, features, thresholds, nanFirst, isEqual, skips, leaves, visits } = this.#layout;
     return {

@@ -3,6 +3,7 @@ import { NotCompiled } from '../../not-compiled.ts';
 import type { TreeAggregate } from '../../tree-steps.ts';
 import type { RowValue } from '../../values.ts';
 import type { Ensemble } from './ensemble.ts';
+import { checkEqualities } from './equalities.ts';
 import { thresholdKeys } from './float-keys.ts';
 import { type LaidLeaves, layLeaves } from './leaves.ts';
 import { layOut, type TreeLayout } from './layout.ts';
@@ -34,6 +35,7 @@ export function addTrees(
   const isDouble = input.type === 'FP64';
   const hasNan = isDouble || input.type === 'FP32';
   const layout = layOut(ensemble, columns, { isDouble, hasNan, node });
+  checkEqualities(ensemble, node);
   const laid = layLeaves(ensemble, layout, builder);
   const sums = builder.row(isDouble ? 'FP64' : 'FP32', [ensemble.targets]);
   const counted = new Int32Array(1 + layout.sizes.length);
