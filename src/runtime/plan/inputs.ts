@@ -2,25 +2,29 @@ import { ShoalError } from '../../core/errors.ts';
 import { quote } from '../../core/ids.ts';
 import { type Elements, layElements } from '../../model/elements.ts';
 import type { PlanPort } from '../../model/plan/structure.ts';
-import { sizeOf } from '../../model/plan/values.ts';
 import { ELEMENT_BYTES, type NamedTensor } from '../../model/signature.ts';
 import { decodeStrings } from '../string-elements.ts';
 import type { Layout } from './kernel.ts';
 import type { PlanRun } from './run.ts';
 
-/** The inputs' elements in the ports' order, and how many rows they all have. Throws INVALID_INPUT. */
+/** Puts the inputs' elements into `elements` in the ports' order; answers how many rows they all have. Throws INVALID_INPUT. */
 export function checkInputs(
   ports: readonly PlanPort[],
   inputs: readonly NamedTensor[],
-): { rows: number; elements: readonly Elements[] } {
+  elements: Elements[],
+): number {
   if (inputs.length !== ports.length)
     throw invalid(`the model takes ${ports.length} inputs, got ${inputs.length}`);
-  // Mostly they come in order.
-  const inOrder = ports.every((port, index) => inputs[index]?.name === port.name);
-  const tensors = inOrder ? inputs : ports.map((port) => named(inputs, port.name));
-  const rows = tensors[0]?.shape[0] ?? 0;
-  const elements = ports.map((port, index) => checkInput(port, tensors[index] as NamedTensor, rows));
-  return { rows, elements };
+  let rows = 0;
+  for (let index = 0; index < ports.length; index++) {
+    const port = ports[index] as PlanPort;
+    const own = inputs[index] as NamedTensor;
+    // Mostly they come in order.
+    const tensor = own.name === port.name ? own : named(inputs, port.name);
+    if (index === 0) rows = tensor.shape[0] ?? 0;
+    elements[index] = checkInput(port, tensor, rows);
+  }
+  return rows;
 }
 
 function named(inputs: readonly NamedTensor[], name: string): NamedTensor {
@@ -34,15 +38,16 @@ function checkInput(port: PlanPort, tensor: NamedTensor, rows: number): Elements
   if (datatype !== port.datatype)
     throw invalid(`input ${quote(port.name)} has datatype ${datatype}, expected ${port.datatype}`);
   const { dims } = port;
-  const fits =
-    shape.length === dims.length + 1 &&
-    shape[0] === rows &&
-    dims.every((dim, axis) => shape[axis + 1] === dim);
+  let fits = shape.length === dims.length + 1 && shape[0] === rows;
+  let count = rows;
+  for (let axis = 0; axis < dims.length; axis++) {
+    fits &&= shape[axis + 1] === dims[axis];
+    count *= dims[axis] as number;
+  }
   if (!fits)
     throw invalid(
       `input ${quote(port.name)} has shape [${shape.join()}], expected [${[rows, ...dims].join()}]`,
     );
-  const count = rows * sizeOf(dims);
   if (datatype === 'BYTES') return decodeStrings(port.name, data, count);
   if (data.byteLength !== ELEMENT_BYTES[datatype] * count)
     throw invalid(
@@ -87,14 +92,31 @@ export function inputReader({ register, datatype }: PlanPort, layout: Layout): I
 /** From here on a call for all is faster than a loop. */
 const COPIED = 64;
 
-/** By halves: as doubles without a BigInt each. Those beyond 2^53 are rounded once, as Number rounds them. */
+/** By halves: as doubles without a BigInt each. */
 function readLongs(run: PlanRun, elements: Elements, first: number, width: number, unit: number): void {
-  const { buffer, byteOffset } = elements as BigInt64Array;
+  const longs = elements as BigInt64Array;
   const count = width * run.rows;
-  const halves = new Int32Array(buffer, byteOffset + 8 * width * first, 2 * count);
+  const halves = new Int32Array(longs.buffer, longs.byteOffset + 8 * width * first, 2 * count);
   const to = unit * run.rows;
-  for (let index = 0; index < count; index++)
-    run.f64[to + index] = (halves[2 * index + 1] as number) * 2 ** 32 + ((halves[2 * index] as number) >>> 0);
+  for (let index = 0; index < count; index++) {
+    const high = halves[2 * index + 1] as number;
+    run.f64[to + index] =
+      high >= -EXACT_HIGH && high < EXACT_HIGH
+        ? high * 2 ** 32 + ((halves[2 * index] as number) >>> 0)
+        : roundToOdd(longs[width * first + index] as bigint);
+  }
+}
+
+/** Of the upper half: what is within is exact as a double. */
+const EXACT_HIGH = 2 ** 21;
+
+/** An integer beyond 2^53 so that rounding the result to a float gives what rounding the integer itself gives. */
+function roundToOdd(long: bigint): number {
+  const size = long < 0n ? -long : long;
+  const cut = BigInt(size.toString(2).length - 53);
+  const top = size >> cut;
+  const odd = Number((top << cut === size ? top : top | 1n) << cut);
+  return long < 0n ? -odd : odd;
 }
 
 function invalid(message: string): ShoalError {

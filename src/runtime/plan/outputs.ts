@@ -1,13 +1,8 @@
-import { elementBytes, type Elements, newElements } from '../../model/elements.ts';
+import { elementBytes, type Elements } from '../../model/elements.ts';
 import type { PlanPort } from '../../model/plan/structure.ts';
 import type { NamedTensor } from '../../model/signature.ts';
-import { sizeOf } from '../../model/plan/values.ts';
 import type { Layout } from './kernel.ts';
 import type { PlanRun } from './run.ts';
-
-export function newOutput({ datatype, dims }: PlanPort, rows: number): Elements {
-  return newElements(datatype, rows * sizeOf(dims));
-}
 
 /** Takes a block of an output's rows, from `first`, out of its register. */
 export type OutputWriter = (run: PlanRun, output: Elements, first: number) => void;

@@ -1,10 +1,10 @@
-import type { PlanStructure } from '../../model/plan/structure.ts';
-import type { Elements } from '../../model/elements.ts';
+import type { PlanPort, PlanStructure } from '../../model/plan/structure.ts';
+import { type Elements, newElements } from '../../model/elements.ts';
 import type { NamedTensor } from '../../model/signature.ts';
 import { checkInputs, type InputReader, inputReader } from './inputs.ts';
 import { type Kernel, type PlacedRegisters, placeRegisters } from './kernel.ts';
 import { makeKernel } from './kernels.ts';
-import { newOutput, type OutputWriter, outputWriter, tensorOf } from './outputs.ts';
+import { type OutputWriter, outputWriter, tensorOf } from './outputs.ts';
 import type { PlanMemory, PlanRun } from './run.ts';
 
 /** Elements of all registers that are worked on at once: what fits a processor's cache. */
@@ -18,6 +18,8 @@ export class PlanProgram {
   readonly #kernels: readonly Kernel[];
   readonly #readers: readonly InputReader[];
   readonly #writers: readonly OutputWriter[];
+  /** Of the outputs. */
+  readonly #widths: readonly number[];
   readonly #blockRows: number;
 
   constructor(structure: PlanStructure) {
@@ -26,15 +28,19 @@ export class PlanProgram {
     this.#kernels = structure.steps.map((step) => makeKernel(step, this.#layout));
     this.#readers = structure.inputs.map((port) => inputReader(port, this.#layout));
     this.#writers = structure.outputs.map((port) => outputWriter(port, this.#layout));
+    this.#widths = structure.outputs.map(({ register }) => this.#layout.width(register));
     const elements = structure.registers.reduce((sum, { width }) => sum + width, 0);
     this.#blockRows = Math.max(1, Math.min(MAX_BLOCK_ROWS, Math.floor(BLOCK_ELEMENTS / elements)));
   }
 
   /** All outputs, in order; their data are new. Throws ShoalError: INVALID_INPUT, MODEL_FAILED. */
   run(run: PlanRun, memory: PlanMemory, base: number, inputs: readonly NamedTensor[]): NamedTensor[] {
-    const { structure } = this;
-    const { rows, elements } = checkInputs(structure.inputs, inputs);
-    const outputs = structure.outputs.map((port) => newOutput(port, rows));
+    const ports = this.structure.outputs;
+    const elements: Elements[] = [];
+    const rows = checkInputs(this.structure.inputs, inputs, elements);
+    const outputs: Elements[] = [];
+    for (let index = 0; index < ports.length; index++)
+      outputs.push(newElements((ports[index] as PlanPort).datatype, rows * (this.#widths[index] as number)));
     run.memory = memory;
     run.base = base;
     try {
@@ -45,7 +51,10 @@ export class PlanProgram {
     } finally {
       run.end();
     }
-    return structure.outputs.map((port, index) => tensorOf(port, rows, outputs[index] as Elements));
+    const tensors: NamedTensor[] = [];
+    for (let index = 0; index < ports.length; index++)
+      tensors.push(tensorOf(ports[index] as PlanPort, rows, outputs[index] as Elements));
+    return tensors;
   }
 
   /** Plain loops: it is the way of every prediction, and most are of one row. */

@@ -48,11 +48,14 @@ export function whereKernel(step: WhereStep, layout: Layout): Kernel {
     const test = condition.numbers(run);
     const x = a.numbers(run);
     const y = b.numbers(run);
+    const testStart = condition.start(run);
+    const xStart = a.start(run);
+    const yStart = b.start(run);
     for (let row = 0; row < rows; row++) {
       const to = (unit * rows + row * width) | 0;
-      const testAt = condition.start(run) + row * condition.rowStep;
-      const xAt = a.start(run) + row * a.rowStep;
-      const yAt = b.start(run) + row * b.rowStep;
+      const testAt = testStart + row * condition.rowStep;
+      const xAt = xStart + row * a.rowStep;
+      const yAt = yStart + row * b.rowStep;
       for (let index = 0; index < width; index++)
         output[to + index] = (
           test[testAt + place(condition, index)] === 0 ? y[yAt + place(b, index)] : x[xAt + place(a, index)]
