@@ -10,6 +10,7 @@ import type { Lease, Waiter } from './lease.ts';
 import type { PlanDesk, PlanLease } from './plans/plan-desk.ts';
 import { QueueLimits } from './queue-limits.ts';
 import type { Residency } from './residency.ts';
+import { lastCallMs } from './last-call.ts';
 import { warm } from './warm.ts';
 
 export interface HostOptions {
@@ -25,10 +26,6 @@ export interface HostOptions {
 }
 
 const MIN_RETRY_AFTER_MS = 10;
-
-/** So long before its deadline, and no more than that share of its time, a request whose model still waits is told so. */
-const LAST_CALL_MS = 25;
-const LAST_CALL_SHARE = 0.1;
 
 /**
  * The story of one request in a worker: is there room, is the model resident (else load it, once for all that
@@ -231,7 +228,7 @@ export class Host implements JobOwner {
       else timer = setTimeout(onDeadline, Math.max(0, job.expiresAtMs - this.clock()));
     };
     const leftMs = Math.max(0, job.expiresAtMs - this.clock());
-    let timer = setTimeout(onLastCall, leftMs - Math.min(LAST_CALL_MS, LAST_CALL_SHARE * leftMs));
+    let timer = setTimeout(onLastCall, lastCallMs(leftMs));
     residency.load(job.key, residentBytes, waiter);
   }
 }

@@ -7,6 +7,7 @@ import type { Job } from '../job.ts';
 import { EXPIRED, SUSPECT_BACKGROUND } from '../lane/failures.ts';
 import type { Suspects } from '../lane/suspects.ts';
 import type { Lanes, Placed } from '../lanes.ts';
+import { lastCallMs } from '../last-call.ts';
 import type { Lease } from '../lease.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import type { Loaded, PlanLoads } from './plan-loads.ts';
@@ -102,7 +103,10 @@ export class PlanDesk {
     for (;;) {
       const found = plans.find(key);
       const loaded = found >= 0 ? found : loads.load(key, onlySpare);
-      if (typeof loaded === 'number') return loaded;
+      if (typeof loaded === 'number') {
+        plans.welcome(loaded);
+        return loaded;
+      }
       if (loaded === 'absent') return undefined;
       if (loaded === 'no-spare') return false;
       if (clock() >= untilMs)
@@ -132,7 +136,7 @@ export class PlanDesk {
 
   #serve(job: Job, nowMs: number): void {
     try {
-      if (job.expiresAtMs <= nowMs) return this.#expire(job);
+      if (job.expiresAtMs <= nowMs) return this.#parked.has(job) ? this.#noRoom(job) : this.#expire(job);
       const found = this.#options.plans.find(job.key);
       const loaded = found >= 0 ? found : this.#load(job);
       if (typeof loaded === 'number') return this.#go(job, loaded, nowMs);
@@ -201,16 +205,20 @@ export class PlanDesk {
 
   /** Until there is memory, but no longer than cold models may wait for it. */
   #park(job: Job, why: 'soon' | 'more' | 'full', nowMs: number): void {
-    const { limits, metrics } = this.#options;
-    const untilMs = this.#parked.get(job) ?? Math.min(job.expiresAtMs, nowMs + limits.memoryWaitMs);
-    if (untilMs <= nowMs) {
-      metrics.loadsRefused.inc({ reason: 'memory' });
-      const message = `no room to load the model's plan within ${limits.memoryWaitMs} ms: all memory is in use`;
-      return this.#fail(job, overloaded(message, limits.memoryWaitMs));
-    }
+    const { limits } = this.#options;
+    const untilMs =
+      this.#parked.get(job) ?? nowMs + Math.min(lastCallMs(job.expiresAtMs - nowMs), limits.memoryWaitMs);
+    if (untilMs <= nowMs) return this.#noRoom(job);
     this.#parked.set(job, untilMs);
     if (why === 'more') setImmediate(() => this.#parked.has(job) && this.#queue.push(job, COLD_US));
     else this.#recheck ??= globalThis.setTimeout(() => this.retry(), RECHECK_MS);
+  }
+
+  #noRoom(job: Job): void {
+    const { limits, metrics } = this.#options;
+    metrics.loadsRefused.inc({ reason: 'memory' });
+    const message = `no room to load the model's plan within ${limits.memoryWaitMs} ms or the caller's deadline: all memory is in use`;
+    this.#fail(job, overloaded(message, limits.memoryWaitMs));
   }
 
   #expire(job: Job): void {

@@ -61,7 +61,7 @@ export class PlanLoads {
     const { reader, plans, clock } = this.#options;
     const { structures } = plans;
     const knownBytes = this.#knownBytes.get(key);
-    const early = knownBytes === undefined ? 'now' : this.#makeRoom(key, knownBytes, background);
+    const early = knownBytes === undefined ? 'now' : this.#makeRoom(key, knownBytes, background, 0);
     if (early !== 'now') return early;
     this.#knownBytes.delete(key);
     const read = readPlan(reader, structures, digest);
@@ -72,7 +72,7 @@ export class PlanLoads {
     let handle = -1;
     try {
       const bytes = PlanSlabs.entryBytes(key.length, read.blob.byteLength);
-      const found = this.#makeRoom(key, bytes, background);
+      const found = this.#makeRoom(key, bytes, background, read.structure.bytes);
       if (found !== 'now') {
         this.#knownBytes.set(key, bytes);
         const [oldest] = this.#knownBytes.keys();
@@ -87,9 +87,9 @@ export class PlanLoads {
     }
   }
 
-  #makeRoom(key: ModelKey, bytes: number, background: boolean): Room | 'no-spare' {
+  #makeRoom(key: ModelKey, bytes: number, background: boolean, structureBytes: number): Room | 'no-spare' {
     const { room } = this.#options;
     if (background && !room.isSpare(bytes)) return 'no-spare';
-    return room.make(bytes, { key, residentBytes: bytes });
+    return room.make(bytes, { key, residentBytes: bytes }, structureBytes);
   }
 }

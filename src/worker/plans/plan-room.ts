@@ -84,13 +84,13 @@ export class PlanRoom implements Beside {
     return this.#missingBytes(bytes) <= 0;
   }
 
-  /** Makes room for an entry of so many bytes. Throws UNSUPPORTED_ARTIFACT when there never will be. */
-  make(bytes: number, displacer: Displacer): Room {
+  /** Makes room for an entry of so many bytes, whose structure is counted already. Throws UNSUPPORTED_ARTIFACT when there never will be. */
+  make(bytes: number, displacer: Displacer, structureBytes: number): Room {
     const { budgetBytes, segmentBytes, sessions } = this.#options;
-    if (bytes > budgetBytes - 3 * segmentBytes)
+    if (bytes + structureBytes > budgetBytes - 3 * segmentBytes)
       throw new ShoalError(
         'UNSUPPORTED_ARTIFACT',
-        `the model's plan needs ${bytes} bytes, the worker's whole budget is ${budgetBytes} bytes`,
+        `the model's plan needs ${bytes} bytes and ${structureBytes} for its structure, the worker's whole budget is ${budgetBytes} bytes`,
       );
     for (let step = 0; step < EVICTED_AT_ONCE; step++) {
       let missingBytes = this.#missingBytes(bytes);

@@ -26,8 +26,6 @@ const DEAREST = 3;
 /** Plans looked at for the one least worth keeping, and handles tried for them. */
 const SAMPLES = 16;
 const TRIES = 8 * SAMPLES;
-/** Handles walked through when none of those may go. */
-const WALK = 4_096;
 
 export interface ResidentPlansOptions extends SlabsOptions {
   readonly useClock: UseClock;
@@ -82,10 +80,12 @@ export class ResidentPlans implements PlanLives {
   add(key: ModelKey, { blob, structure }: ReadPlan, loadUs: number): number {
     const handle = this.table.add(key, blob, structure.id);
     if (handle < 0) return -1;
-    const { useClock, history } = this.#options;
+    const { useClock, history, pins, clock } = this.#options;
     const { fields } = this.table;
     const remembered = this.#fame.recall(versionHash(key, this.#fameSeed));
-    fields.weights[handle] = remembered === 0 ? useClock.increment : remembered;
+    // The request that it is loaded for counts when it runs.
+    fields.weights[handle] = remembered;
+    if (pins().pinnedUntilMs(key, clock()) !== undefined) this.pinned(handle);
     fields.loadUs[handle] = loadUs;
     const seenUs = this.#costUs(handle) / (this.bytesOf(handle) + BYTES_MORE);
     this.#loadUsAByte += RATE_SHARE * (seenUs - this.#loadUsAByte);
@@ -105,6 +105,12 @@ export class ResidentPlans implements PlanLives {
     (fields.uses[handle] as number)++;
     fields.lastUsedAt[handle] = nowMs / TIME_UNIT_MS;
     useClock.tick();
+  }
+
+  /** Loaded though no request has asked for it: worth as much as if one had. */
+  welcome(handle: number): void {
+    const { weights } = this.table.fields;
+    if (weights[handle] === 0) weights[handle] = this.#options.useClock.increment;
   }
 
   /** It stays, and stays where it is, until `unlease`. */
@@ -204,9 +210,10 @@ export class ResidentPlans implements PlanLives {
     return Math.min(this.table.fields.loadUs[handle] as number, dearestUs);
   }
 
+  /** When none of a sample may go: few are left among many handles, or most are leased or pinned. */
   #walk(from: number): number {
     const { top } = this.table;
-    for (let step = 0; step < Math.min(WALK, top); step++) {
+    for (let step = 0; step < top; step++) {
       const handle = (from + step) % top;
       if (this.mayGo(handle)) return handle;
     }

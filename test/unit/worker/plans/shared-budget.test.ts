@@ -214,9 +214,9 @@ test('plans of little use go for sessions, and sessions of little use for plans'
   // Plans that are asked for again and again.
   for (let round = 0; round < 200; round++)
     for (let index = 0; index < PLANS - 2; index++) {
-      const handle = resident.find(planKey(index));
-      if (handle >= 0) resident.use(handle, 1_000);
-      else loads.load(planKey(index), false);
+      const found = resident.find(planKey(index));
+      const handle = found >= 0 ? found : loads.load(planKey(index), false);
+      if (typeof handle === 'number') resident.use(handle, 1_000);
       lanes.finish(0);
       if (round % 10 === 0) await quiet();
     }
