@@ -54,7 +54,8 @@ function checkInput(port: PlanPort, tensor: NamedTensor, rows: number): Elements
       `input ${quote(port.name)} has ${data.byteLength} bytes of data, expected ${ELEMENT_BYTES[datatype] * count}`,
     );
   if (datatype === 'BOOL') checkBooleans(port, data);
-  return layElements(tensor);
+  // By halves: as doubles without a BigInt each.
+  return layElements(datatype === 'INT64' ? { ...tensor, datatype: 'INT32' } : tensor);
 }
 
 function checkBooleans({ name }: PlanPort, data: Uint8Array): void {
@@ -92,18 +93,18 @@ export function inputReader({ register, datatype }: PlanPort, layout: Layout): I
 /** From here on a call for all is faster than a loop. */
 const COPIED = 64;
 
-/** By halves: as doubles without a BigInt each. */
 function readLongs(run: PlanRun, elements: Elements, first: number, width: number, unit: number): void {
-  const longs = elements as BigInt64Array;
+  const halves = elements as Int32Array;
   const count = width * run.rows;
-  const halves = new Int32Array(longs.buffer, longs.byteOffset + 8 * width * first, 2 * count);
+  const from = 2 * width * first;
   const to = unit * run.rows;
   for (let index = 0; index < count; index++) {
-    const high = halves[2 * index + 1] as number;
+    const low = (halves[from + 2 * index] as number) >>> 0;
+    const high = halves[from + 2 * index + 1] as number;
     run.f64[to + index] =
       high >= -EXACT_HIGH && high < EXACT_HIGH
-        ? high * 2 ** 32 + ((halves[2 * index] as number) >>> 0)
-        : roundToOdd(longs[width * first + index] as bigint);
+        ? high * 2 ** 32 + low
+        : roundToOdd((BigInt(high) << 32n) | BigInt(low));
   }
 }
 

@@ -1,8 +1,13 @@
-import { elementBytes, type Elements } from '../../model/elements.ts';
+import { elementBytes, type Elements, newElements } from '../../model/elements.ts';
 import type { PlanPort } from '../../model/plan/structure.ts';
 import type { NamedTensor } from '../../model/signature.ts';
 import type { Layout } from './kernel.ts';
 import type { PlanRun } from './run.ts';
+
+/** Of INT64 the halves. */
+export function newOutput({ datatype }: PlanPort, count: number): Elements {
+  return datatype === 'INT64' ? new Int32Array(2 * count) : newElements(datatype, count);
+}
 
 /** Takes a block of an output's rows, from `first`, out of its register. */
 export type OutputWriter = (run: PlanRun, output: Elements, first: number) => void;
@@ -31,15 +36,15 @@ export function outputWriter({ register, datatype }: PlanPort, layout: Layout): 
 
 /** By halves, without a BigInt each. */
 function writeLongs(run: PlanRun, output: Elements, first: number, width: number, unit: number): void {
-  const { buffer, byteOffset } = output as BigInt64Array;
+  const halves = output as Int32Array;
   const count = width * run.rows;
-  const halves = new Int32Array(buffer, byteOffset + 8 * width * first, 2 * count);
+  const to = 2 * width * first;
   const from = unit * run.rows;
   for (let index = 0; index < count; index++) {
     const value = run.f64[from + index] as number;
     // A store keeps the lower 32 bits; doubles that are integers have exact halves.
-    halves[2 * index] = value;
-    halves[2 * index + 1] = Math.floor(value / 2 ** 32);
+    halves[to + 2 * index] = value;
+    halves[to + 2 * index + 1] = Math.floor(value / 2 ** 32);
   }
 }
 

@@ -1,10 +1,10 @@
 import type { PlanPort, PlanStructure } from '../../model/plan/structure.ts';
-import { type Elements, newElements } from '../../model/elements.ts';
+import type { Elements } from '../../model/elements.ts';
 import type { NamedTensor } from '../../model/signature.ts';
 import { checkInputs, type InputReader, inputReader } from './inputs.ts';
 import { type Kernel, type PlacedRegisters, placeRegisters } from './kernel.ts';
 import { makeKernel } from './kernels.ts';
-import { type OutputWriter, outputWriter, tensorOf } from './outputs.ts';
+import { newOutput, type OutputWriter, outputWriter, tensorOf } from './outputs.ts';
 import type { PlanMemory, PlanRun } from './run.ts';
 
 /** Elements of all registers that are worked on at once: what fits a processor's cache. */
@@ -40,7 +40,7 @@ export class PlanProgram {
     const rows = checkInputs(this.structure.inputs, inputs, elements);
     const outputs: Elements[] = [];
     for (let index = 0; index < ports.length; index++)
-      outputs.push(newElements((ports[index] as PlanPort).datatype, rows * (this.#widths[index] as number)));
+      outputs.push(newOutput(ports[index] as PlanPort, rows * (this.#widths[index] as number)));
     run.memory = memory;
     run.base = base;
     try {
