@@ -103,10 +103,7 @@ export class PlanDesk {
     for (;;) {
       const found = plans.find(key);
       const loaded = found >= 0 ? found : loads.load(key, onlySpare);
-      if (typeof loaded === 'number') {
-        plans.welcome(loaded);
-        return loaded;
-      }
+      if (typeof loaded === 'number') return loaded;
       if (loaded === 'absent') return undefined;
       if (loaded === 'no-spare') return false;
       if (clock() >= untilMs)

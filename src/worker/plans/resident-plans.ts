@@ -83,8 +83,7 @@ export class ResidentPlans implements PlanLives {
     const { useClock, history, pins, clock } = this.#options;
     const { fields } = this.table;
     const remembered = this.#fame.recall(versionHash(key, this.#fameSeed));
-    // The request that it is loaded for counts when it runs.
-    fields.weights[handle] = remembered;
+    fields.weights[handle] = remembered === 0 ? useClock.increment : remembered;
     if (pins().pinnedUntilMs(key, clock()) !== undefined) this.pinned(handle);
     fields.loadUs[handle] = loadUs;
     const seenUs = this.#costUs(handle) / (this.bytesOf(handle) + BYTES_MORE);
@@ -105,12 +104,6 @@ export class ResidentPlans implements PlanLives {
     (fields.uses[handle] as number)++;
     fields.lastUsedAt[handle] = nowMs / TIME_UNIT_MS;
     useClock.tick();
-  }
-
-  /** Loaded though no request has asked for it: worth as much as if one had. */
-  welcome(handle: number): void {
-    const { weights } = this.table.fields;
-    if (weights[handle] === 0) weights[handle] = this.#options.useClock.increment;
   }
 
   /** It stays, and stays where it is, until `unlease`. */
