@@ -63,15 +63,22 @@ export async function tryPlan(
   }
 }
 
+/** Of what is kept and shown; names in it are the model's. */
+const MAX_REASON = 300;
+
 function unsupported(reason: string): PlanFault {
-  return { outcome: 'unsupported', reason };
+  return { outcome: 'unsupported', reason: reason.slice(0, MAX_REASON) };
 }
 
 function differs(difference: string): PlanFault {
-  return { outcome: 'differs', reason: `its plan answered differently: ${difference}` };
+  return { outcome: 'differs', reason: `its plan answered differently: ${difference}`.slice(0, MAX_REASON) };
 }
 
 function failed(error: unknown): PlanFault {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { outcome: 'failed', reason: `its plan failed: ${message}`, stack: stack ?? message };
+  return {
+    outcome: 'failed',
+    reason: `its plan failed: ${message}`.slice(0, MAX_REASON),
+    stack: stack ?? message,
+  };
 }

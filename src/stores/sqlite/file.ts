@@ -34,10 +34,13 @@ export function openSqliteFile(path: string, kind: FileKind): DatabaseSync {
   }
 }
 
+/** Its readers are on threads that must not stand still: a locked file is an error that is tried again. */
+const READER_TIMEOUT_MS = 50;
+
 /** For a process beside the one that writes. The file is there. */
 export function openSqliteReader(path: string, kind: FileKind): DatabaseSync {
   check(path, { ...kind, checksPages: false });
-  return new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+  return new DatabaseSync(path, { readOnly: true, timeout: READER_TIMEOUT_MS });
 }
 
 /** A new file gets its name only when it is whole, so an existing one that isn't is damage, not a beginning. */
