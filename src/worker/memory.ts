@@ -1,7 +1,8 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Limits } from '../core/limits.ts';
 import { excessBytes, isTrimDue, type MemoryBounds, overCause } from '../core/worker-memory.ts';
 import type { NativeHeap } from '../runtime/native-heap.ts';
+import { gauge } from './gauge.ts';
 
 export interface WorkerMemoryOptions {
   readonly budgetBytes: number;
@@ -68,24 +69,15 @@ export class WorkerMemory {
       help: 'Times that free pages were given back to the system',
       registers: [registry],
     });
-    const gauge = (name: string, help: string, value: () => number): void =>
-      registry.registerMetric(
-        new Gauge({
-          name: `shoal_worker_${name}`,
-          help,
-          registers: [],
-          collect() {
-            this.set(value());
-          },
-        }),
-      );
-    gauge('rss_bytes', 'Resident set of the process', () => readings.rssBytes());
+    gauge(registry, 'rss_bytes', 'Resident set of the process', () => readings.rssBytes());
     gauge(
+      registry,
       'excess_bytes',
       'What it takes beyond models and overhead, counted as used',
       () => this.#excessBytes,
     );
     gauge(
+      registry,
       'baseline_bytes',
       'The least it has taken beside models since the last trim',
       () => this.#floorBytes,

@@ -1,9 +1,10 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { UseClock } from '../core/use-clock.ts';
 import type { PageReturn } from '../runtime/native-heap.ts';
 import type { PlanReader } from '../stores/plans/plans.ts';
 import { makePlans, type Plans, type PlansOptions, registerPlanGauges } from './plans/plans.ts';
 import { Residency, type ResidencyOptions } from './residency.ts';
+import { gauge } from './gauge.ts';
 
 export interface ModelsOptions
   extends Omit<
@@ -30,19 +31,13 @@ export class Models {
     this.plans = makePlans({ ...options, useClock, residency: () => this.residency });
     this.residency = new Residency({ ...options, useClock, plans: this.plans.room });
     registerPlanGauges(options.registry, this.plans);
-    const gauge = (name: string, help: string, value: () => number): void =>
-      options.registry.registerMetric(
-        new Gauge({
-          name: `shoal_worker_${name}`,
-          help,
-          registers: [],
-          collect() {
-            this.set(value());
-          },
-        }),
-      );
-    gauge('resident_models', 'Models loaded now', () => this.count);
-    gauge('resident_bytes', 'Bytes of the models loaded, being loaded or released now', () => this.usedBytes);
+    gauge(options.registry, 'resident_models', 'Models loaded now', () => this.count);
+    gauge(
+      options.registry,
+      'resident_bytes',
+      'Bytes of the models loaded, being loaded or released now',
+      () => this.usedBytes,
+    );
   }
 
   get count(): number {

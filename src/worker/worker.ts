@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { openNativeHeap, openPageReturn } from '../runtime/native-heap.ts';
 import type { PlanReader } from '../stores/plans/plans.ts';
 import type { WorkerState } from '../wire/control.ts';
@@ -8,6 +8,7 @@ import type { ModelKey } from '../wire/model-key.ts';
 import type { WorkerProcessConfig } from '../wire/worker-process.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import type { ArtifactSource } from './artifact-source.ts';
+import { gauge } from './gauge.ts';
 import { Host } from './host.ts';
 import { HeldModels } from './lane/held.ts';
 import { ProvenVersions } from './lane/proven.ts';
@@ -88,15 +89,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     logger.error({ bug: message }, 'a request failed in an unforeseen way');
   const { residency, plans } = models;
   const host = new Host({ limits, lanes, residency, plans: plans.desk, metrics, clock, onBug });
-  registry.registerMetric(
-    new Gauge({
-      name: 'shoal_worker_queued_requests',
-      help: 'Requests in the worker: loading, waiting or running',
-      registers: [],
-      collect() {
-        this.set(host.requests);
-      },
-    }),
+  gauge(
+    registry,
+    'queued_requests',
+    'Requests in the worker: loading, waiting or running',
+    () => host.requests,
   );
   const state = (model: string | undefined): WorkerState =>
     workerState({ config, host, models, clock }, model);

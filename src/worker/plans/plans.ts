@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { UseClock } from '../../core/use-clock.ts';
 import type { PageReturn } from '../../runtime/native-heap.ts';
 import type { PlanReader } from '../../stores/plans/plans.ts';
@@ -12,6 +12,7 @@ import { PlanLoads } from './plan-loads.ts';
 import { PlanRoom, type PlanRoomOptions } from './plan-room.ts';
 import { PlanRunner } from './plan-runner.ts';
 import { ResidentPlans, type ResidentPlansOptions } from './resident-plans.ts';
+import { gauge } from '../gauge.ts';
 
 const SEGMENT_BYTES = 256 * 1024;
 /** A small budget has small segments. */
@@ -73,21 +74,15 @@ export function segmentBytesFor(budgetBytes: number): number {
 /** Those that are asked for rather than counted. */
 export function registerPlanGauges(registry: Registry, { resident, room }: Plans): void {
   const { slabs } = resident.table;
-  const gauge = (name: string, help: string, value: () => number): void =>
-    registry.registerMetric(
-      new Gauge({
-        name: `shoal_worker_${name}`,
-        help,
-        registers: [],
-        collect() {
-          this.set(value());
-        },
-      }),
-    );
-  gauge('resident_plans', 'Plans loaded now, among the models loaded', () => room.count);
-  gauge('plan_slab_bytes', 'Shared memory held for plans', () => slabs.heldBytes);
-  gauge('plan_live_bytes', 'The part of it that resident plans take', () => slabs.liveBytes);
-  gauge('plan_structures', 'Structures ready to run', () => resident.structures.count);
-  gauge('plan_compacted_segments', 'Segments emptied by moving what was left in them', () => slabs.compacted);
-  gauge('plan_moved_bytes', 'Bytes of plans moved by that', () => slabs.movedBytes);
+  gauge(registry, 'resident_plans', 'Plans loaded now, among the models loaded', () => room.count);
+  gauge(registry, 'plan_slab_bytes', 'Shared memory held for plans', () => slabs.heldBytes);
+  gauge(registry, 'plan_live_bytes', 'The part of it that resident plans take', () => slabs.liveBytes);
+  gauge(registry, 'plan_structures', 'Structures ready to run', () => resident.structures.count);
+  gauge(
+    registry,
+    'plan_compacted_segments',
+    'Segments emptied by moving what was left in them',
+    () => slabs.compacted,
+  );
+  gauge(registry, 'plan_moved_bytes', 'Bytes of plans moved by that', () => slabs.movedBytes);
 }
