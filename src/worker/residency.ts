@@ -225,7 +225,10 @@ export class Residency {
     const startedMs = clock();
     const bytes = await artifacts.read(copy.digest);
     if (bytes === undefined)
-      throw new ShoalError('STORE_UNAVAILABLE', `artifact ${copy.digest} is not in the artifact store`);
+      throw new ShoalError(
+        'STORE_UNAVAILABLE',
+        `${copy.digest} is not in the artifact store, nor in the plan store; pushing its version again repairs it`,
+      );
     const placed = lanes.place(copy.residentBytes);
     try {
       const isWanted = (): boolean => copy.waiters.size > 0;
