@@ -1,4 +1,4 @@
-/** The live workers. Routers and the manager read it; whoever starts or watches workers writes it. */
+/** A live worker as routers see it. */
 export interface Member {
   readonly id: string;
   /** `http://host:port` */
@@ -8,6 +8,7 @@ export interface Member {
   readonly weight: number;
 }
 
+/** The live workers. Routers and managers read it; whoever starts or watches workers writes it. */
 export interface Members {
   list(): readonly Member[];
   /** Calls back after every change, with the new list; returns the way to stop. */
@@ -22,3 +23,33 @@ export interface WorkerDeath {
   /** Keys of the models that were being loaded or run when it died; requests for others only waited beside them. */
   readonly atWork: readonly string[];
 }
+
+/** What a worker says of itself, and says again well before its lease is over. */
+export interface Announcement extends Member {
+  readonly lanes: number;
+  readonly budgetBytes: number;
+  readonly load: MemberLoad;
+}
+
+export interface MemberLoad {
+  readonly residentBytes: number;
+  readonly residentModels: number;
+  readonly queuedRequests: number;
+  readonly queueDelayUs: number;
+}
+
+/** The writing side of the members, held by the process that starts workers. */
+export interface MemberAnnouncer {
+  /**
+   * Makes it a member until it leaves or its lease is over; to be said again (`MEMBER_RENEWALS` times a lease).
+   * Throws STORE_UNAVAILABLE; whoever announces tries again.
+   */
+  announce(member: Announcement): Promise<void>;
+  /** It takes no new requests: routers let go of it at once, before its lease is over. */
+  leave(id: string): Promise<void>;
+  /** Tells routers of a death; the member stays until its lease is over or it is announced anew. */
+  died(death: WorkerDeath): Promise<void>;
+}
+
+/** How often an announcement is said again within a lease. */
+export const MEMBER_RENEWALS = 3;

@@ -18,6 +18,14 @@ export interface PlanReader {
   close(): void;
 }
 
+/** Where workers find plans that aren't on their machine. Both verify; both throw STORE_UNAVAILABLE, corrupt content included. */
+export interface PlanFetcher {
+  /** Undefined when it isn't there. */
+  fetch(digest: Digest): Promise<Uint8Array | undefined>;
+  /** The same for a structure. */
+  fetchStructure(digest: Digest): Promise<Uint8Array | undefined>;
+}
+
 /** Plans by digest, many in one file. All methods throw STORE_UNAVAILABLE when the store is full or can't be reached. */
 export interface PlanStore {
   /**

@@ -1,0 +1,33 @@
+/** Which of the managers leads: only it changes the registry; the others pass changes on to it. */
+export interface Leader {
+  readonly id: string;
+  /** `http://host:port` of its API. */
+  readonly address: string;
+  /** Grows with every leader; the registry takes no change under an older one. */
+  readonly term: number;
+}
+
+/** For everybody: who leads, as far as it is known. */
+export interface LeaderWatch {
+  /** Undefined: nobody leads, or it isn't known. */
+  current(): Leader | undefined;
+  /** Calls back after every change; returns the way to stop. */
+  watch(onChange: (leader: Leader | undefined) => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * For a manager: takes the lease when it is free, renews it, and gives it back when it closes. `current()` is this
+ * manager only while it may write: it steps down by its own clock before others may take the lease.
+ */
+export interface Candidate extends LeaderWatch {
+  readonly id: string;
+  /** What this manager writes under now; undefined while it doesn't lead. */
+  fence(): Fence | undefined;
+}
+
+/** Shown to the registry with every change. */
+export interface Fence {
+  readonly leader: string;
+  readonly term: number;
+}
