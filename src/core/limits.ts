@@ -96,6 +96,10 @@ export const DEFAULT_LIMITS = {
   warmMs: 10_000,
   /** How long the answer to a change waits until the router beside the manager knows the change. */
   publishMs: 1_000,
+  /** How long a request that was passed on to the leading manager may wait for the next bytes of its answer. */
+  forwardMs: 120_000,
+  /** Connections of one process to the leading manager. */
+  forwardConnections: 64,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;

@@ -1,0 +1,113 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Agent, type Dispatcher } from 'undici';
+import { ShoalError } from '../core/errors.ts';
+import type { Limits } from '../core/limits.ts';
+
+/** Says that a request was passed on already: it must not go in circles while two managers take each other for the leader. */
+const FORWARDED = 'x-shoal-forwarded';
+/** Of one connection, and not of what goes over it. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+  FORWARDED,
+]);
+
+export interface ForwardOptions {
+  /** The address to pass a request on to; undefined: nobody leads. */
+  readonly leader: () => string | undefined;
+  /** Which requests are passed on. */
+  readonly isForwarded: (request: FastifyRequest) => boolean;
+  /** Resolves when this process knows what was just changed, or soon after if it doesn't. */
+  readonly caughtUp: () => Promise<void>;
+  readonly limits: Pick<Limits, 'forwardMs' | 'forwardConnections'>;
+}
+
+export interface Forwarder {
+  /** An onRequest hook: what it answers is not parsed here, both bodies stream. */
+  readonly hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Passes requests on to the leading manager, with its answers back: everything as it is, but for hop-by-hop headers. */
+export function createForwarder({ leader, isForwarded, caughtUp, limits }: ForwardOptions): Forwarder {
+  const agent = new Agent({
+    allowH2: false,
+    connections: limits.forwardConnections,
+    headersTimeout: limits.forwardMs,
+    bodyTimeout: limits.forwardMs,
+  });
+  return {
+    async hook(request, reply) {
+      if (!isForwarded(request)) return undefined;
+      const address = leader();
+      if (address === undefined) throw nobodyLeads('no manager leads just now');
+      if (request.headers[FORWARDED] !== undefined) throw nobodyLeads('the lead is just changing hands');
+      const answer = await exchange(agent, address, request, reply);
+      const isStream = answer.headers['content-type']?.includes('ndjson') === true;
+      const isChange = request.method !== 'GET' && request.method !== 'HEAD' && answer.statusCode < 300;
+      if (isChange && !isStream) await caughtUp();
+      void reply.code(answer.statusCode).headers(passed(answer.headers));
+      return reply.send(isChange && isStream ? endingAfter(answer.body, caughtUp) : answer.body);
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function exchange(agent: Agent, address: string, request: FastifyRequest, reply: FastifyReply) {
+  const { raw, id } = request;
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const hasBody =
+    raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
+  try {
+    return await agent.request({
+      origin: address,
+      path: request.url,
+      method: request.method as Dispatcher.HttpMethod,
+      headers: { ...passed(raw.headers), [FORWARDED]: '1', 'x-request-id': id },
+      body: hasBody ? raw : null,
+      signal: gone.signal,
+    });
+  } catch (cause) {
+    if (gone.signal.aborted) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away', { cause });
+    const message = `the leading manager gave no answer (${(cause as Error).message}); whether the change was made is not known`;
+    throw new ShoalError('STORE_UNAVAILABLE', message, { cause });
+  }
+}
+
+function passed(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const listed = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  const entries = Object.entries(headers).filter(
+    (entry): entry is [string, string | string[]] =>
+      entry[1] !== undefined && !HOP_BY_HOP.has(entry[0]) && !listed.has(entry[0]),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** The stream as it is, but its end waits for `last`. */
+function endingAfter(source: Readable, last: () => Promise<void>): Readable {
+  const ending = new Transform({
+    transform: (chunk, _encoding, done) => done(null, chunk),
+    flush: (done) => void last().then(() => done(), done),
+  });
+  // An error of either destroys both; the answer is cut off then, as it was on its way here.
+  return pipeline(source, ending, () => undefined);
+}
+
+function nobodyLeads(why: string): ShoalError {
+  return new ShoalError(
+    'STORE_UNAVAILABLE',
+    `${why}: registrations and changes wait for a new leader; try again`,
+  );
+}
