@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 
@@ -58,7 +58,9 @@ export function createForwarder({ leader, isForwarded, caughtUp, limits }: Forwa
       const isChange = request.method !== 'GET' && request.method !== 'HEAD' && answer.statusCode < 300;
       if (isChange && !isStream) await caughtUp();
       void reply.code(answer.statusCode).headers(passed(answer.headers));
-      return reply.send(isChange && isStream ? endingAfter(answer.body, caughtUp) : answer.body);
+      return reply.send(
+        isChange && isStream ? Readable.from(endingAfter(answer.body, caughtUp)) : answer.body,
+      );
     },
     close: () => agent.destroy(),
   };
@@ -74,7 +76,7 @@ async function exchange(agent: Agent, address: string, request: FastifyRequest, 
     return await agent.request({
       origin: address,
       path: request.url,
-      method: request.method as Dispatcher.HttpMethod,
+      method: request.method,
       headers: { ...passed(raw.headers), [FORWARDED]: '1', 'x-request-id': id },
       body: hasBody ? raw : null,
       signal: gone.signal,
@@ -96,13 +98,9 @@ function passed(headers: IncomingHttpHeaders): Record<string, string | string[]>
 }
 
 /** The stream as it is, but its end waits for `last`. */
-function endingAfter(source: Readable, last: () => Promise<void>): Readable {
-  const ending = new Transform({
-    transform: (chunk, _encoding, done) => done(null, chunk),
-    flush: (done) => void last().then(() => done(), done),
-  });
-  // An error of either destroys both; the answer is cut off then, as it was on its way here.
-  return pipeline(source, ending, () => undefined);
+async function* endingAfter(source: Readable, last: () => Promise<void>): AsyncGenerator<Buffer> {
+  yield* source as AsyncIterable<Buffer>;
+  await last();
 }
 
 function nobodyLeads(why: string): ShoalError {

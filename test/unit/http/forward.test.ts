@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
@@ -103,9 +103,7 @@ test('an answer that begins before the request ends comes through at once, and i
   });
   call.write('one\n');
   const lines: string[] = [];
-  const [response] = await new Promise<[import('node:http').IncomingMessage]>((resolve) =>
-    call.once('response', (answer) => resolve([answer])),
-  );
+  const response = await new Promise<IncomingMessage>((resolve) => call.once('response', resolve));
   for await (const chunk of response) {
     lines.push(String(chunk));
     if (lines.length === 1) {
