@@ -53,6 +53,11 @@ export function limitSetting(text: string, before: Partial<Limits> = {}): Partia
   return { ...before, [name]: Number(value) };
 }
 
+export function trueOrFalse(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new InvalidArgumentError('Expected true or false.');
+}
+
 export function repeated(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }

@@ -100,6 +100,14 @@ export const DEFAULT_LIMITS = {
   forwardMs: 120_000,
   /** Connections of one process to the leading manager. */
   forwardConnections: 64,
+  /** How long a process that is told to stop goes on serving after it has said so; `shoal up` on embedded stores, which has nobody to tell, doesn't. */
+  leaveMs: 3_000,
+  /** A worker that wasn't announced for so long is out. */
+  memberLeaseMs: 6_000,
+  /** How often a router asks who the members are. */
+  memberPollMs: 500,
+  /** A manager that hasn't renewed its lead for so long has lost it. */
+  leaderLeaseMs: 5_000,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;

@@ -11,7 +11,7 @@ export interface WarmerDeps {
   readonly members: Members;
   readonly control: WorkerControl;
   /** The tenant's own shard size; undefined: the default. */
-  readonly shardSizeOf: (tenant: string) => number | undefined;
+  readonly shardSizeOf: (tenant: string) => number | undefined | Promise<number | undefined>;
   readonly limits: Pick<Limits, 'warmMs'>;
   readonly logger: Logger;
 }
@@ -32,7 +32,7 @@ export type Warm = (tenant: string, model: string, target: WarmTarget) => Promis
  */
 export function createWarmer({ members, control, shardSizeOf, limits, logger }: WarmerDeps): Warm {
   return async (tenant, model, { key, residentBytes, replacing }) => {
-    const order = modelOrder(tenant, model, tenantShard(tenant, members.list(), shardSizeOf(tenant)));
+    const order = modelOrder(tenant, model, tenantShard(tenant, members.list(), await shardSizeOf(tenant)));
     const asked = replacing === undefined ? copiesOf(order, 1) : order;
     const warm: WarmRequest = {
       key,

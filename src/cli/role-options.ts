@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import type { Limits } from '../core/limits.ts';
+import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
+import { CliError, EXIT } from './exit.ts';
+import { limitSetting, trueOrFalse, wholeNumber } from './parse.ts';
+
+/** What every long-running command takes. */
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limit?: Partial<Limits>;
+  readonly logLevel: LogLevel;
+  readonly logRequests: boolean;
+}
+
+/** Where a fleet's processes meet. */
+export interface SharedStoreOptions {
+  readonly registry?: string;
+  readonly artifacts?: string;
+  readonly s3Endpoint?: string;
+  readonly s3PathStyle: boolean;
+  readonly s3Region: string;
+}
+
+export function addServerOptions(command: Command, host: string, port: number): Command {
+  return command
+    .option('--host <address>', 'address to listen on', host)
+    .option('--port <number>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), port)
+    .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
+    .addOption(
+      new Option('--log-level <level>', 'what goes to stderr')
+        .choices(LOG_LEVELS)
+        .default('warn')
+        .env('SHOAL_LOG_LEVEL'),
+    )
+    .option('--log-requests', 'one log line a request', false);
+}
+
+export function addRegistryOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--registry <url>',
+      'redis://[user:password@]host:port[/db][?prefix=name], rediss://, redis+sentinel://, redis+cluster://',
+    ).env('SHOAL_REGISTRY'),
+  );
+}
+
+export function addArtifactOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--artifacts <url>', 's3://bucket/prefix').env('SHOAL_ARTIFACTS'))
+    .addOption(new Option('--s3-endpoint <url>', "an S3 server that isn't Amazon's").env('SHOAL_S3_ENDPOINT'))
+    .addOption(
+      new Option('--s3-path-style [true|false]', "the bucket in the path, not in the host's name")
+        .argParser(trueOrFalse)
+        .preset('true')
+        .default(false)
+        .env('SHOAL_S3_PATH_STYLE'),
+    )
+    .addOption(new Option('--s3-region <name>', 'its region').default('us-east-1').env('SHOAL_S3_REGION'));
+}
+
+const LEAST_TOKEN = 16;
+
+/**
+ * What the processes of a fleet show each other: the content of the file that SHOAL_TOKEN_FILE names, or SHOAL_TOKEN.
+ * No option, as command lines can be read by everybody on the machine.
+ */
+export function fleetToken(env: NodeJS.ProcessEnv = process.env): string {
+  const file = env['SHOAL_TOKEN_FILE'];
+  const token = file === undefined ? env['SHOAL_TOKEN'] : tokenOf(file);
+  if (token === undefined)
+    throw new CliError(
+      'set SHOAL_TOKEN or SHOAL_TOKEN_FILE: the secret that all processes of the fleet share',
+      EXIT.usage,
+    );
+  if (token.length >= LEAST_TOKEN && /^[\x21-\x7e]+$/.test(token)) return token;
+  throw new CliError(
+    `SHOAL_TOKEN must have at least ${LEAST_TOKEN} printable ASCII characters and no blanks`,
+    EXIT.usage,
+  );
+}
+
+function tokenOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new CliError(`SHOAL_TOKEN_FILE can't be read: ${(error as Error).message}`, EXIT.usage, error);
+  }
+}
+
+/** The value of an option that has to be given, by flag or environment. */
+export function required(value: string | undefined, flag: string, env: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new CliError(`give ${flag}, or set ${env}`, EXIT.usage);
+}
