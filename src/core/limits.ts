@@ -108,6 +108,15 @@ export const DEFAULT_LIMITS = {
   memberPollMs: 500,
   /** A manager that hasn't renewed its lead for so long has lost it. */
   leaderLeaseMs: 5_000,
+  /** How long a call to Redis may take before it fails and the connection with it: Redis is frozen or cut off. */
+  redisCallMs: 2_000,
+  redisConnectMs: 2_000,
+  /** The longest pause between two tries to connect. */
+  redisRetryMs: 1_000,
+  /** Calls under way at one connection to Redis. */
+  redisCalls: 10_000,
+  /** How long a follower's read waits inside Redis for news before it asks again. */
+  redisBlockMs: 5_000,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;
