@@ -83,13 +83,14 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
     warm: router.warm,
     ...(settings.prefetch ? { prefetch: router.prefetch } : {}),
     published: (revision) => router.reached(revision),
-    maxResidentBytes: settings.budgetBytes,
+    maxResidentBytes: () => settings.budgetBytes,
     limits,
     allowRoots: settings.allowRoots,
     logger,
     metrics,
   });
   stack.defer(() => manager.close());
+  manager.sweep();
   const state = { stopping: false };
   const app = createHttpServer({
     limits,

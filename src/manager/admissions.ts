@@ -24,7 +24,7 @@ export interface AdmissionsDeps {
   readonly logger: Logger;
   readonly limits: Pick<Limits, 'admissionsRemembered'>;
   /** What one model may take in a worker: a larger one could never be loaded. */
-  readonly maxResidentBytes: number;
+  readonly maxResidentBytes: () => number;
 }
 
 /** Codes that are a verdict on the bytes and the config, and so hold for whoever brings the same. */
@@ -142,7 +142,7 @@ export class Admissions {
     });
     this.#tellOfPlan(source.digest, findings);
     const { spec, residentBytes, loadMs, runMs } = findings;
-    const { maxResidentBytes } = this.#deps;
+    const maxResidentBytes = this.#deps.maxResidentBytes();
     if (residentBytes > maxResidentBytes) {
       throw new ShoalError(
         'UNSUPPORTED_ARTIFACT',

@@ -26,9 +26,9 @@ export interface ManagerDeps {
   readonly limits: Limits;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;
-  /** What one model may take in a worker; a larger one is refused. */
-  readonly maxResidentBytes: number;
-  /** Directories that file:// uris may name. */
+  /** What one model may take in a worker, as of now; a larger one is refused. */
+  readonly maxResidentBytes: () => number;
+  /** Folders that file:// uris may name, and places that s3:// uris may. */
   readonly allowRoots: readonly string[];
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
@@ -39,6 +39,8 @@ export interface ManagerDeps {
 export interface Manager {
   readonly routes: FastifyPluginAsync;
   readonly strikes: Strikes;
+  /** Deletes what no version has, in the background; for the one manager that leads. */
+  sweep(): void;
   /** Ends the admission processes; the stores are the caller's. */
   close(): Promise<void>;
 }
@@ -78,13 +80,20 @@ export function createManager(deps: ManagerDeps): Manager {
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);
   subscribe(COMMIT_CHANNEL, onCommit);
   const stop = new AbortController();
-  const sweeping = sweepArtifacts({ registry, artifacts, plans, now: Date.now, signal: stop.signal }).then(
-    (deleted) => logger.info({ deleted }, 'artifacts and plans that no version has were deleted'),
-    (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
-  );
+  let sweeping: Promise<void> | undefined;
+  const sweep = (): Promise<void> =>
+    sweepArtifacts({ registry, artifacts, plans, now: Date.now, signal: stop.signal }).then(
+      (deleted) => logger.info({ deleted }, 'artifacts and plans that no version has were deleted'),
+      (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
+    );
   return {
     routes: managerRoutes({ registry, registrar, versions, sources, bulkGate, limits, published, logger }),
     strikes,
+    sweep() {
+      sweeping ??= sweep().finally(() => {
+        sweeping = undefined;
+      });
+    },
     async close() {
       strikes.close();
       unsubscribe(COMMIT_CHANNEL, onCommit);

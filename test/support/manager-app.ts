@@ -51,7 +51,7 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
     artifacts,
     plans,
     limits,
-    maxResidentBytes: options.maxResidentBytes ?? Number.POSITIVE_INFINITY,
+    maxResidentBytes: () => options.maxResidentBytes ?? Number.POSITIVE_INFINITY,
     logger,
     metrics,
     allowRoots: [root],

@@ -38,7 +38,7 @@ const executor = { outcome: 'unsupported', reason: 'it uses operator Scan' } as 
 const spec = { signature: { inputs: [], outputs: [] } };
 
 const makeAdmissions = (pool: AdmissionPool, logger = pino({ level: 'silent' })) =>
-  new Admissions({ pool, artifacts, plans, metrics, logger, limits, maxResidentBytes: 1 });
+  new Admissions({ pool, artifacts, plans, metrics, logger, limits, maxResidentBytes: () => 1 });
 
 /** Judges by the bytes alone: what begins with `bad` is refused, and what begins with `plan` has one. */
 function scriptedPool() {
