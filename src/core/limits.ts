@@ -24,8 +24,35 @@ export const DEFAULT_LIMITS = {
    */
   workerQueueRequests: 4_096,
   workerQueueBytes: 64 * 1024 * 1024,
-  /** How long a worker may owe answers without giving any before a router drops its connection. */
-  workerSilenceMs: 30_000,
+  /** A router asks a worker whether it lives when nothing was heard from it for so long while requests are under way. */
+  workerPingMs: 150,
+  /** The same while none is. */
+  workerIdlePingMs: 1_000,
+  /** How long a ping may go unanswered before requests, also those under way, go to others of the shard. */
+  workerFrozenMs: 500,
+  /** How long a ping may go unanswered before the router drops the connection and tries a new one. */
+  workerSilenceMs: 10_000,
+  /** How long the making of a connection to a worker may take. */
+  workerConnectMs: 2_000,
+  /** Calls in a row that fail by a worker's own fault before routers pass it over. */
+  workerFailures: 5,
+  /** For how long they do so at first, and at most when that happens again and again. */
+  workerEjectMs: 1_000,
+  workerEjectMaxMs: 60_000,
+  /** The share of the workers that may be passed over at once; of two or more, one always may. */
+  ejectedPercent: 50,
+  /** Workers that a hot model may be on, within its tenant's shard. */
+  maxCopies: 4,
+  /** Models whose load a router measures at once. */
+  hotModels: 1_024,
+  /** A model whose requests wait so long on average gets another copy. */
+  hotQueueMs: 50,
+  /** So does one that a router gets so many requests a second for, by each copy that it has. */
+  hotRequestsPerSecond: 1_000,
+  /** How often that is decided. */
+  hotDecideMs: 1_000,
+  /** How long a hot model must have been calm before it loses a copy. */
+  hotCoolMs: 30_000,
   /** How long a request waits for a worker of its shard to come back when no other can take it. */
   workerAwayMs: 3_000,
   /** How long a router waits for word of what a worker was at when it died; without it, all that it had counts as that. */

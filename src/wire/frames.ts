@@ -27,10 +27,15 @@ const REQUEST = 1;
 const CANCEL = 2;
 const ANSWER = 3;
 const HELD = 4;
+const PING = 5;
+const PONG = 6;
 
 /** Flag of a request. */
 const BACKGROUND = 1;
-const CANCEL_BYTES = 16;
+/** Flag of a pong. */
+const DRAINING = 1;
+/** A cancel, ping or pong; the least that any frame has. */
+const SHORT_BYTES = 16;
 
 /** Why a frame connection must be dropped: what came is not our protocol. */
 export class FrameError extends Error {
@@ -101,7 +106,20 @@ export interface HeldFrame {
   readonly isHeld: boolean;
 }
 
-export type Frame = RequestFrame | CancelFrame | AnswerFrame | HeldFrame;
+/** Router -> worker, where nothing was heard for a while: its main thread answers at once, whatever its lanes do. */
+export interface PingFrame {
+  readonly type: 'ping';
+}
+
+/** 0 u32 length | 4 u8 type | 5 u8 flags: 1 draining | 6 zero | 8 u32 queue delay us | 12 zero */
+export interface PongFrame {
+  readonly type: 'pong';
+  readonly queueDelayUs: number;
+  /** It takes no new requests. */
+  readonly draining: boolean;
+}
+
+export type Frame = RequestFrame | CancelFrame | AnswerFrame | HeldFrame | PingFrame | PongFrame;
 
 export function encodeRequest(
   request: Omit<RequestFrame, 'section' | 'type'>,
@@ -124,9 +142,7 @@ export function encodeRequest(
 }
 
 export function encodeCancel(id: number): Buffer {
-  const frame = Buffer.alloc(CANCEL_BYTES);
-  frame.writeUInt32LE(CANCEL_BYTES, 0);
-  frame[4] = CANCEL;
+  const frame = emptyFrame(CANCEL);
   frame.writeUInt32LE(id, 8);
   return frame;
 }
@@ -134,12 +150,29 @@ export function encodeCancel(id: number): Buffer {
 /** 0 u32 length | 4 u8 type | 5 u8 is held | 6 u16 key bytes | 8 key, pad */
 export function encodeHeld(key: ModelKey, isHeld: boolean): Buffer {
   const keyLength = Buffer.byteLength(key);
-  const frame = Buffer.alloc(Math.max(CANCEL_BYTES, align8(8 + keyLength)));
+  const frame = Buffer.alloc(Math.max(SHORT_BYTES, align8(8 + keyLength)));
   frame.writeUInt32LE(frame.length, 0);
   frame[4] = HELD;
   frame[5] = isHeld ? 1 : 0;
   frame.writeUInt16LE(keyLength, 6);
   frame.write(key, 8);
+  return frame;
+}
+
+/** Always the same bytes, and nobody writes into them. */
+export const PING_FRAME: Buffer = emptyFrame(PING);
+
+export function encodePong(queueDelayUs: number, draining: boolean): Buffer {
+  const frame = emptyFrame(PONG);
+  frame[5] = draining ? DRAINING : 0;
+  frame.writeUInt32LE(clampU32(queueDelayUs), 8);
+  return frame;
+}
+
+function emptyFrame(type: number): Buffer {
+  const frame = Buffer.alloc(SHORT_BYTES);
+  frame.writeUInt32LE(SHORT_BYTES, 0);
+  frame[4] = type;
   return frame;
 }
 
@@ -187,11 +220,14 @@ function clampU32(value: number): number {
 
 /** One whole frame (as cut by FrameReader). Throws FrameError when it is not one of ours. */
 export function decodeFrame(frame: Buffer): Frame {
-  if (frame.length < CANCEL_BYTES || frame.readUInt32LE(0) !== frame.length)
+  if (frame.length < SHORT_BYTES || frame.readUInt32LE(0) !== frame.length)
     throw new FrameError(`${frame.length} bytes are not one whole frame`);
   const type = frame[4];
   if (type === CANCEL) return { type: 'cancel', id: frame.readUInt32LE(8) };
   if (type === HELD) return decodeHeld(frame);
+  if (type === PING) return { type: 'ping' };
+  if (type === PONG)
+    return { type: 'pong', queueDelayUs: frame.readUInt32LE(8), draining: (frame[5] ?? 0) === DRAINING };
   if (frame.length < HEAD_BYTES + 8)
     throw new FrameError(`a frame of type ${type} has only ${frame.length} bytes`);
   if (type === REQUEST) return decodeRequest(frame);

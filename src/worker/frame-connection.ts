@@ -4,6 +4,7 @@ import {
   decodeFrame,
   encodeAnswerHead,
   encodeFailure,
+  encodePong,
   FrameError,
   type RequestFrame,
 } from '../wire/frames.ts';
@@ -78,7 +79,8 @@ export class FrameConnection {
     const frame = decodeFrame(bytes);
     if (frame.type === 'request') this.#onRequest(frame);
     else if (frame.type === 'cancel') this.#onCancel(frame.id);
-    else throw new FrameError('a router sent an answer frame');
+    else if (frame.type === 'ping') this.#send(encodePong(this.#host.queueDelayUs(), this.#host.draining));
+    else throw new FrameError(`a router sent a ${frame.type} frame`);
   }
 
   #onRequest(request: RequestFrame): void {

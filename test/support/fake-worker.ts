@@ -11,6 +11,7 @@ import {
   decodeFrame,
   encodeAnswerHead,
   encodeFailure,
+  encodePong,
   FRAME_PROTOCOL,
   type RequestFrame,
 } from '../../src/wire/frames.ts';
@@ -45,6 +46,8 @@ export interface FakeWorkerOptions {
   readonly onRequest?: (request: RequestFrame, answer: FakeAnswer) => void;
   /** Control calls get no answer at all. */
   readonly frozen?: boolean;
+  /** Whether pings are answered; by default they are. */
+  readonly answersPings?: () => boolean;
   /** An upgrade came with a wrong token. */
   readonly onRefused?: () => void;
   /** The control plane. */
@@ -87,6 +90,7 @@ export async function startFakeWorker(options: FakeWorkerOptions = {}): Promise<
       reader.push(chunk, (bytes) => {
         const frame = decodeFrame(bytes);
         if (frame.type === 'cancel') cancelled.push(frame.id);
+        if (frame.type === 'ping' && options.answersPings?.() !== false) socket.write(encodePong(0, false));
         if (frame.type !== 'request') return;
         requests.push(frame);
         onRequest(frame, answerTo(frame, socket));

@@ -8,10 +8,12 @@ import {
   encodeAnswerHead,
   encodeCancel,
   encodeFailure,
+  encodePong,
   encodeRequest,
   type Frame,
   FrameError,
   maxFrameBytes,
+  PING_FRAME,
 } from '../../../src/wire/frames.ts';
 import { readSection, sectionBytes, writeSection } from '../../../src/wire/tensor-section.ts';
 import { tensors } from '../../support/wire-arbitraries.ts';
@@ -54,6 +56,11 @@ const frame = fc.oneof(
     expected: { type: 'request', ...head, section: list },
   })),
   u32.map((id) => ({ bytes: encodeCancel(id), expected: { type: 'cancel', id } })),
+  fc.constant({ bytes: PING_FRAME, expected: { type: 'ping' } }),
+  fc.tuple(u32, fc.boolean()).map(([queueDelayUs, draining]) => ({
+    bytes: encodePong(queueDelayUs, draining),
+    expected: { type: 'pong', queueDelayUs, draining },
+  })),
   fc.tuple(u32, tensors, timings).map(([id, list, times]) => {
     const section = Buffer.alloc(sectionBytes(list));
     writeSection(section, 0, list);
