@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Limits } from '../../core/limits.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { RedisScript } from '../redis/script.ts';
+import { KnownLeader } from './known-leader.ts';
+import type { Candidate, Fence, Leader, LeaderWatch } from './leader.ts';
+
+const CAMPAIGN = new RedisScript(new URL('./campaign.lua', import.meta.url));
+const RELEASE = new RedisScript(new URL('./release.lua', import.meta.url));
+
+/** How often within a lease it is renewed, or looked at by the others. */
+const RENEWALS = 3;
+/** What of a lease is left to Redis' clock and ours to differ by. */
+const MARGIN = 0.1;
+/** After a lease's end, so that it is over when others ask for it. */
+const AFTER_MS = 20;
+
+export interface LeaderDeps {
+  readonly redis: RedisConnection;
+  readonly limits: Pick<Limits, 'leaderLeaseMs'>;
+  readonly logger: Logger;
+  /** Milliseconds that only grow, while the process is stopped too. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** Asks who leads, several times a lease. While Redis is away it is who led last. */
+export function watchRedisLeader(deps: LeaderDeps): LeaderWatch {
+  const known = new KnownLeader();
+  const loop = new Loop(deps, async () => {
+    const [id, address, term] = await deps.redis.call('leader', (redis) =>
+      redis.hmget(deps.redis.key('leader'), 'id', 'address', 'term'),
+    );
+    known.set(id && address && term ? { id, address, term: Number(term) } : undefined);
+    return deps.limits.leaderLeaseMs / RENEWALS;
+  });
+  return {
+    current: () => known.current,
+    watch: (onChange) => known.watch(onChange),
+    close: () => loop.stop(),
+  };
+}
+
+/** `id` must be this process's alone: one that starts again is another. */
+export function redisCandidate(
+  deps: LeaderDeps,
+  { id, address }: { id: string; address: string },
+): Candidate {
+  return new RedisCandidate(deps, id, address);
+}
+
+class RedisCandidate implements Candidate {
+  readonly id: string;
+  readonly #deps: LeaderDeps;
+  readonly #address: string;
+  readonly #known = new KnownLeader();
+  readonly #loop: Loop;
+  /** On our clock; counted from before Redis was asked, so that it is over here first. */
+  #leadsUntilMs = Number.NEGATIVE_INFINITY;
+  #steppingDown: NodeJS.Timeout | undefined;
+
+  constructor(deps: LeaderDeps, id: string, address: string) {
+    this.id = id;
+    this.#deps = deps;
+    this.#address = address;
+    this.#loop = new Loop(deps, () => this.#campaign());
+  }
+
+  current(): Leader | undefined {
+    const leader = this.#known.current;
+    return leader?.id === this.id && !this.#mayWrite() ? undefined : leader;
+  }
+
+  fence(): Fence | undefined {
+    const leader = this.#known.current;
+    if (leader?.id !== this.id || !this.#mayWrite()) return undefined;
+    return { leader: this.id, term: leader.term };
+  }
+
+  watch(onChange: (leader: Leader | undefined) => void): () => void {
+    return this.#known.watch(onChange);
+  }
+
+  async close(): Promise<void> {
+    await this.#loop.stop();
+    clearTimeout(this.#steppingDown);
+    const led = this.#known.current?.id === this.id;
+    this.#leadsUntilMs = Number.NEGATIVE_INFINITY;
+    this.#known.set(undefined);
+    if (!led) return;
+    const { redis, logger } = this.#deps;
+    await RELEASE.run(redis, [redis.key('leader')], [this.id]).catch((error: unknown) =>
+      logger.warn({ err: error }, 'the lead could not be given back; it ends by itself'),
+    );
+  }
+
+  #mayWrite(): boolean {
+    return this.#deps.now() < this.#leadsUntilMs;
+  }
+
+  /** Resolves to how long until the next time. */
+  async #campaign(): Promise<number> {
+    const { redis, limits, now } = this.#deps;
+    const leaseMs = limits.leaderLeaseMs;
+    const askedAtMs = now();
+    const keys = [redis.key('leader'), redis.key('term')];
+    const reply = await CAMPAIGN.run(redis, keys, [this.id, this.#address, leaseMs]);
+    const [id, address, term, leftMs] = reply as [string, string, number, number];
+    const leads = id === this.id;
+    this.#leadsUntilMs = leads ? askedAtMs + leaseMs * (1 - MARGIN) : Number.NEGATIVE_INFINITY;
+    clearTimeout(this.#steppingDown);
+    if (leads) this.#steppingDown = setTimeout(() => this.#stepDown(), this.#leadsUntilMs - now());
+    this.#known.set({ id, address, term });
+    const everyMs = leaseMs / RENEWALS;
+    return leads ? everyMs : Math.min(everyMs, leftMs + AFTER_MS);
+  }
+
+  #stepDown(): void {
+    if (this.#mayWrite()) return;
+    this.#deps.logger.warn('this manager could not renew its lead and has stepped down');
+    this.#known.set(undefined);
+  }
+}
+
+/** Does something again and again, at the pace that it asks for itself; sooner after a failure. */
+class Loop {
+  readonly #stopping = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(deps: LeaderDeps, turn: () => Promise<number>) {
+    this.#done = this.#run(deps, turn);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#done;
+  }
+
+  async #run({ limits, logger, random }: LeaderDeps, turn: () => Promise<number>): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let waitMs = limits.leaderLeaseMs / (RENEWALS * 2);
+      try {
+        waitMs = await turn();
+      } catch (error) {
+        logger.warn({ err: error }, 'who leads is not known: the registry could not be asked');
+      }
+      // Apart from the others, so that they don't all ask in one moment.
+      await sleep(waitMs * (0.9 + random() / 10), undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
