@@ -104,7 +104,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   await app.register(router.routes);
   await app.register(manager.routes);
   stack.defer(() => closeApp(app, limits.drainMs));
-  const isEmpty = (await registry.revision()) === 0;
+  const isEmpty = (await registry.position())?.revision === 0;
   await Promise.all([fleet.start(settings.workers), router.ready]);
   const origin = await listen(app, settings);
   const running = stack.move();

@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 10_000;
 
 export interface StrikesDeps {
-  readonly registry: Pick<Registry, 'strike' | 'withdrawStrikes' | 'revision'>;
+  readonly registry: Pick<Registry, 'strike' | 'withdrawStrikes' | 'position'>;
   /** Resolves when the router beside this manager knows the revision, or soon after if it doesn't. */
   readonly published: (revision: number) => Promise<void>;
   readonly logger: Logger;
@@ -58,7 +58,7 @@ export class Strikes {
     if (!quarantined) return false;
     metrics.quarantines.inc();
     try {
-      await published(await registry.revision());
+      await published((await registry.position())?.revision ?? 0);
     } catch (error) {
       logger.warn({ err: error, key }, 'it is not known yet whether the router knows of a quarantine');
     }

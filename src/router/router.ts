@@ -17,7 +17,7 @@ import { createWarmer, type Warm } from './warm.ts';
 import { WorkerControl } from './worker-control.ts';
 
 export interface RouterOptions {
-  readonly registry: Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
+  readonly registry: Pick<Registry, 'position' | 'snapshot' | 'follow'>;
   readonly members: Members;
   /** What workers ask of whoever calls them. */
   readonly token: string;

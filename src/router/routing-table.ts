@@ -1,6 +1,7 @@
 import type { Digest } from '../core/ids.ts';
 import type { Traffic } from '../core/traffic-split.ts';
 import type { ServingSpec } from '../model/serving-spec.ts';
+import type { Position } from '../stores/registry/position.ts';
 import type {
   Quarantine,
   RoutingEntry,
@@ -70,10 +71,16 @@ interface TenantSlot {
   readonly models: SmallMap<ModelSlot>;
 }
 
+export interface SnapshotLoad {
+  page(entries: readonly RoutingEntry[]): void;
+  end(): void;
+}
+
 /**
- * Which version of every model serves, in memory alone. Entries may arrive in any order and more than once; one
- * never goes back to an older revision. Everything up to `revision` is known, so an entry no newer than that has
- * nothing to say; deletions ahead of it are remembered until it has caught up with them.
+ * Which version of every model serves, in memory alone. Entries may arrive in any order and more than once; within a
+ * history one never goes back to an older revision. Everything up to `revision` is known, so an entry no newer than
+ * that has nothing to say; deletions ahead of it are remembered until it has caught up with them. Of another history a
+ * whole snapshot is the truth, older entries too; each model changes over in one step.
  */
 export class RoutingTable {
   readonly #tenants = new Map<string, TenantSlot>();
@@ -83,12 +90,19 @@ export class RoutingTable {
   readonly #traffics = new SharedValues<Traffic>();
   /** By `tenant/model`. */
   readonly #pins = new Map<string, Pick<PinnedModel, 'tenant' | 'model' | 'minCopies'>>();
+  /** Undefined: nothing is known yet, or another history has been taken over in part. */
+  #history: string | undefined;
   #revision = 0;
   #models = 0;
   #load = 0;
 
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Up to where everything is known; undefined before the first whole snapshot, and while a history is exchanged. */
+  get position(): Position | undefined {
+    return this.#history === undefined ? undefined : { history: this.#history, revision: this.#revision };
   }
 
   get pinCount(): number {
@@ -116,7 +130,7 @@ export class RoutingTable {
     }
   }
 
-  /** Changes from the log; with them everything up to `revision` is known. */
+  /** Changes from the log of the table's history; with them everything up to `revision` is known. */
   apply(entries: readonly RoutingEntry[], revision: number): void {
     for (const entry of entries) this.#applyEntry(entry);
     this.#advance(revision);
@@ -126,23 +140,52 @@ export class RoutingTable {
    * Takes a whole snapshot page by page while the table goes on answering. `end` drops what no page mentioned
    * and nothing newer has touched.
    */
-  beginSnapshot(): { page(entries: readonly RoutingEntry[]): void; end(revision: number): void } {
+  beginSnapshot({ history, revision }: Position): SnapshotLoad {
     const load = ++this.#load;
+    if (history === this.#history) {
+      return {
+        page: (entries) => {
+          for (const entry of entries) this.#applyEntry(entry);
+        },
+        end: () => {
+          this.#dropUnmentioned(load, revision);
+          this.#advance(revision);
+        },
+      };
+    }
+    this.#history = undefined;
+    this.#deletedModels.clear();
+    this.#deletedTenants.clear();
     return {
       page: (entries) => {
-        for (const entry of entries) this.#applyEntry(entry);
+        for (const entry of entries) this.#replaceEntry(entry);
       },
-      end: (revision) => {
-        this.#dropUnmentioned(load, revision);
-        this.#advance(revision);
+      end: () => {
+        this.#dropUnmentioned(load, Number.POSITIVE_INFINITY);
+        this.#history = history;
+        this.#revision = revision;
       },
     };
+  }
+
+  /** What the table has is of another history: its revision says nothing. */
+  #replaceEntry(entry: RoutingEntry): void {
+    if (entry.kind === 'model') {
+      if (entry.state === undefined)
+        this.#dropModel(entry.tenant, this.#tenants.get(entry.tenant), entry.model);
+      else this.#putModel(entry.tenant, entry.model, entry.revision, entry.state);
+      return;
+    }
+    const slot = this.#tenants.get(entry.tenant) ?? this.#addTenant(entry.tenant);
+    slot.load = this.#load;
+    slot.revision = entry.revision;
+    slot.shardSize = entry.settings?.shardSize;
   }
 
   #applyEntry(entry: RoutingEntry): void {
     const slot = this.#tenants.get(entry.tenant);
     const model = entry.kind === 'model' ? slot?.models.get(entry.model) : undefined;
-    if (slot !== undefined) slot.load = this.#load;
+    if (entry.kind === 'tenant' && slot !== undefined) slot.load = this.#load;
     if (model !== undefined) model.load = this.#load;
     if (entry.revision <= this.#revision) return;
     if (entry.kind === 'tenant') {
@@ -217,8 +260,10 @@ export class RoutingTable {
       for (const [model, known] of slot.models) {
         if (known.load < load && known.revision <= revision) this.#dropModel(tenant, slot, model);
       }
-      const isUnmentioned = slot.load < load && slot.revision <= revision;
-      if (isUnmentioned && slot.models.size === 0) this.#tenants.delete(tenant);
+      if (slot.load === load || slot.revision > revision) continue;
+      slot.revision = 0;
+      slot.shardSize = undefined;
+      if (slot.models.size === 0) this.#tenants.delete(tenant);
     }
   }
 

@@ -1,15 +1,16 @@
 import type { Logger } from 'pino';
+import type { Position } from '../stores/registry/position.ts';
 import { type Registry, RevisionGapError } from '../stores/registry/registry.ts';
 import type { Limits } from '../core/limits.ts';
 import { pause } from './pause.ts';
-import type { RoutingTable } from './routing-table.ts';
+import type { RoutingTable, SnapshotLoad } from './routing-table.ts';
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 const SYNC_CHECK_MS = 1_000;
 
 export interface TableFollowerDeps {
-  readonly registry: Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
+  readonly registry: Pick<Registry, 'position' | 'snapshot' | 'follow'>;
   readonly table: RoutingTable;
   readonly limits: Pick<Limits, 'publishMs'>;
   readonly logger: Logger;
@@ -19,7 +20,8 @@ export interface TableFollowerDeps {
 
 /**
  * Keeps a table in step with the registry: a snapshot, then the changes after it. Errors are waited out with
- * growing pauses while the table goes on answering; only a gap in the change log asks for a new snapshot.
+ * growing pauses while the table goes on answering; only a gap in the change log, or another history, asks for a new
+ * snapshot. A registry that has no history, or is behind the table within one, changes nothing in the table.
  */
 export class TableFollower {
   /** Resolves with the first whole snapshot; rejects when stopped before. */
@@ -95,26 +97,31 @@ export class TableFollower {
   }
 
   async #load(): Promise<void> {
-    const { registry, table, now } = this.#deps;
-    const snapshot = table.beginSnapshot();
+    const { registry, now } = this.#deps;
     const startedAtMs = now();
-    // An empty registry may have no page at all.
-    let revision = 0;
-    for await (const page of registry.snapshot()) {
+    let snapshot: SnapshotLoad | undefined;
+    for await (const { position, entries } of registry.snapshot()) {
       this.#stopping.signal.throwIfAborted();
-      revision = page.revision;
-      snapshot.page(page.entries);
+      snapshot ??= this.#begin(position);
+      snapshot.page(entries);
     }
-    if (revision < table.revision) {
-      throw new Error(
-        `registry went back from revision ${table.revision} to ${revision}: restart to follow it`,
-      );
-    }
-    snapshot.end(revision);
+    if (snapshot === undefined) throw new Error('the snapshot has no page');
+    snapshot.end();
     this.#wake();
     this.#inSyncAtMs = startedAtMs;
     this.#isReady = true;
     this.#loaded.resolve();
+  }
+
+  #begin(position: Position): SnapshotLoad {
+    const { table } = this.#deps;
+    const known = table.position;
+    if (known?.history === position.history && known.revision > position.revision) {
+      throw new Error(
+        `the registry is at revision ${position.revision}, behind the table's ${known.revision}`,
+      );
+    }
+    return table.beginSnapshot(position);
   }
 
   #wake(): void {
@@ -124,14 +131,15 @@ export class TableFollower {
 
   async #follow(): Promise<void> {
     const { registry, table } = this.#deps;
-    for await (const change of registry.follow(table.revision, this.#stopping.signal)) {
-      table.apply(change.entries, change.revision);
+    if (table.position === undefined) throw new RevisionGapError('the table has no history');
+    for await (const change of registry.follow(table.position, this.#stopping.signal)) {
+      table.apply(change.entries, change.position.revision);
       this.#wake();
       this.#backoffMs = FIRST_BACKOFF_MS;
     }
   }
 
-  /** A quiet change log says nothing; only the registry's own revision tells whether the table is in step. */
+  /** A quiet change log says nothing; only the registry's own position tells whether the table is in step. */
   async #watchAge(): Promise<void> {
     const { registry, table, logger, now } = this.#deps;
     const { signal } = this.#stopping;
@@ -139,11 +147,14 @@ export class TableFollower {
       await pause(SYNC_CHECK_MS, signal);
       if (!this.#isReady || signal.aborted) continue;
       const askedAtMs = now();
+      const before = table.revision;
       try {
-        const revision = await registry.revision();
-        if (revision <= table.revision) this.#inSyncAtMs = askedAtMs;
+        const position = await registry.position();
+        if (position === undefined || position.history !== table.position?.history) continue;
+        const { revision } = position;
+        if (before <= revision && revision <= table.revision) this.#inSyncAtMs = askedAtMs;
       } catch (error) {
-        logger.debug({ err: error }, 'the registry did not tell its revision');
+        logger.debug({ err: error }, 'the registry did not tell its position');
       }
     }
   }

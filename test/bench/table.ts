@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
-import { RoutingTable } from '../../src/router/routing-table.ts';
+import { RoutingTable, type SnapshotLoad } from '../../src/router/routing-table.ts';
 import { openSqliteRegistry } from '../../src/stores/registry/sqlite.ts';
 
 /**
@@ -19,13 +19,12 @@ async function measure(file: string): Promise<TableResult> {
   const before = process.memoryUsage();
   const startedAt = performance.now();
   const table = new RoutingTable();
-  const load = table.beginSnapshot();
-  let last = 0;
-  for await (const { revision, entries } of registry.snapshot()) {
+  let load: SnapshotLoad | undefined;
+  for await (const { position, entries } of registry.snapshot()) {
+    load ??= table.beginSnapshot(position);
     load.page(entries);
-    last = revision;
   }
-  load.end(last);
+  load?.end();
   const seconds = (performance.now() - startedAt) / 1000;
   collect();
   const after = process.memoryUsage();

@@ -1,9 +1,11 @@
 import type { Traffic } from '../../src/core/traffic-split.ts';
 import { isInTraffic, withStable } from '../../src/core/traffic-split.ts';
 import { canonicalJson } from '../../src/model/canonical-json.ts';
+import type { Position } from '../../src/stores/registry/position.ts';
 import type {
   Registration,
   RoutingEntry,
+  RoutingPage,
   TenantSettings,
   VersionId,
 } from '../../src/stores/registry/registry.ts';
@@ -166,10 +168,14 @@ export class RegistryModel {
 /** A routing table as a router keeps it: entries by name, never going back in revision. */
 export class Table {
   readonly #entries = new Map<string, RoutingEntry>();
-  revision = 0;
+  position: Position = { history: '', revision: 0 };
 
-  apply(page: { revision: number; entries: readonly RoutingEntry[] }): void {
-    this.revision = page.revision;
+  get revision(): number {
+    return this.position.revision;
+  }
+
+  apply(page: RoutingPage): void {
+    this.position = page.position;
     for (const entry of page.entries) {
       const name = entry.kind === 'tenant' ? entry.tenant : `${entry.tenant}/${entry.model}`;
       const present = this.#entries.get(name);

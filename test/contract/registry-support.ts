@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Digest } from '../../src/core/ids.ts';
 import type { ExecutorChoice } from '../../src/model/executor-choice.ts';
 import type { ModelConfig } from '../../src/model/config.ts';
+import type { Position } from '../../src/stores/registry/position.ts';
 import type { Registration, Registry } from '../../src/stores/registry/registry.ts';
 import { Table } from './registry-model.ts';
 
@@ -58,6 +59,16 @@ export function registration(
   };
 }
 
+export async function revisionOf(registry: Registry): Promise<number> {
+  return (await positionOf(registry)).revision;
+}
+
+export async function positionOf(registry: Registry): Promise<Position> {
+  const position = await registry.position();
+  assert.ok(position !== undefined, 'it has a history');
+  return position;
+}
+
 export async function readTable(registry: Registry): Promise<Table> {
   const table = new Table();
   for await (const page of registry.snapshot()) table.apply(page);
@@ -66,11 +77,11 @@ export async function readTable(registry: Registry): Promise<Table> {
 
 /** Follows until the registry's revision of now is reached. */
 export async function catchUp(registry: Registry, table: Table): Promise<void> {
-  const target = await registry.revision();
+  const target = await revisionOf(registry);
   const stop = new AbortController();
   if (table.revision >= target) return;
-  for await (const page of registry.follow(table.revision, stop.signal)) {
-    assert.ok(page.revision > table.revision, 'pages advance');
+  for await (const page of registry.follow(table.position, stop.signal)) {
+    assert.ok(page.position.revision > table.revision, 'pages advance');
     table.apply(page);
     if (table.revision >= target) return;
   }

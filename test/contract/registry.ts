@@ -3,16 +3,19 @@ import { describe, it } from 'node:test';
 import type { Digest } from '../../src/core/ids.ts';
 import type { ExecutorChoice } from '../../src/model/executor-choice.ts';
 import type { ModelConfig } from '../../src/model/config.ts';
-import type { RoutingEntry } from '../../src/stores/registry/registry.ts';
+import type { RoutingPage } from '../../src/stores/registry/registry.ts';
 import { RevisionGapError } from '../../src/stores/registry/registry.ts';
+import { recordsContract } from './registry-records.ts';
 import { registryProperties } from './registry-properties.ts';
 import { strikesContract } from './registry-strikes.ts';
 import {
   catchUp,
   type MakeRegistry,
+  positionOf,
   readTable,
   type RegistryUnderTest,
   registration,
+  revisionOf,
 } from './registry-support.ts';
 
 /** What every implementation of Registry must do. */
@@ -52,7 +55,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
             revision: 2,
           });
           assert.deepEqual(await store.tenant('acme'), { tenant: 'acme', settings: {}, revision: 1 });
-          assert.equal(await store.revision(), 2);
+          assert.equal(await revisionOf(store), 2);
         }
       }));
 
@@ -85,7 +88,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
 
     it('answers undefined for what is not there', () =>
       withRegistry(async ({ registry }) => {
-        assert.equal(await registry.revision(), 0);
+        assert.equal(await revisionOf(registry), 0);
         assert.equal(await registry.version('acme', 'churn', '1'), undefined);
         assert.equal(await registry.model('acme', 'churn'), undefined);
         assert.equal(await registry.tenant('acme'), undefined);
@@ -97,7 +100,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
         await registry.putTenant('gone', {});
         await registry.deleteTenant('gone');
         await registry.register([registration({}, { config: { features: ['b', 'a'] } })]);
-        const before = await registry.revision();
+        const before = await revisionOf(registry);
         const outcomes = await registry.register([
           registration({}, { config: { features: ['b', 'a'] } }),
           registration({}, { content: 'other', config: { features: ['b', 'a'] } }),
@@ -122,7 +125,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
         assert.match(messages[1] ?? '', /artifact differs/);
         assert.match(messages[2] ?? '', /config differs/);
         assert.match(messages[6] ?? '', /versionsPerModel/);
-        assert.equal(await registry.revision(), before + 2);
+        assert.equal(await revisionOf(registry), before + 2);
       }));
 
     it('activate on a version that is there makes it stable, once', () =>
@@ -130,14 +133,14 @@ export function registryContract(name: string, make: MakeRegistry): void {
         await registry.register([registration({}, { activate: true }), registration({ version: '2' })]);
         await registry.setTraffic('acme', 'churn', { stable: '1', canary: { version: '2', percent: 5 } });
         const again = registration({ version: '2' }, { activate: true });
-        const revision = (await registry.revision()) + 1;
+        const revision = (await revisionOf(registry)) + 1;
         assert.deepEqual(await registry.register([again]), [
           { status: 'unchanged', revision, activated: true },
         ]);
         assert.deepEqual((await registry.model('acme', 'churn'))?.traffic, { stable: '2' });
         const [third] = await registry.register([again]);
         assert.equal(third?.status === 'unchanged' && third.activated, true);
-        assert.equal(await registry.revision(), revision);
+        assert.equal(await revisionOf(registry), revision);
       }));
 
     it('guards traffic by revision and by the versions that there are', () =>
@@ -228,7 +231,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
         const outcomes = (await Promise.all(calls)).flat();
         assert.equal(outcomes.filter((outcome) => outcome.status === 'registered').length, 100);
         assert.equal(outcomes.filter((outcome) => outcome.status === 'unchanged').length, 100);
-        assert.equal(await registry.revision(), 101);
+        assert.equal(await revisionOf(registry), 101);
       }));
 
     it('gives equal specs as one object', () =>
@@ -238,7 +241,7 @@ export function registryContract(name: string, make: MakeRegistry): void {
           registration({ model: 'b' }, { content: '2' }),
           registration({ model: 'c' }, { features: ['x'] }),
         ]);
-        const specs = async (pages: AsyncIterable<{ entries: RoutingEntry[] }>) => {
+        const specs = async (pages: AsyncIterable<RoutingPage>) => {
           for await (const page of pages) {
             const models = page.entries.filter((entry) => entry.kind === 'model');
             if (models.length === 3) return models.map((entry) => entry.state?.versions[0]?.spec);
@@ -246,7 +249,9 @@ export function registryContract(name: string, make: MakeRegistry): void {
           return assert.fail('no page has the models');
         };
         const first = await specs(registry.snapshot());
-        const second = await specs(registry.follow(0, AbortSignal.timeout(10_000)));
+        const second = await specs(
+          registry.follow({ ...(await positionOf(registry)), revision: 0 }, AbortSignal.timeout(10_000)),
+        );
         assert.equal(first[0], first[1]);
         assert.notEqual(first[0], first[2]);
         assert.equal(second[0], first[0]);
@@ -256,34 +261,38 @@ export function registryContract(name: string, make: MakeRegistry): void {
       withRegistry(async ({ registry }) => {
         const stop = new AbortController();
         const table = await readTable(registry);
-        const changes = registry.follow(table.revision, stop.signal)[Symbol.asyncIterator]();
+        const changes = registry.follow(table.position, stop.signal)[Symbol.asyncIterator]();
         const next = changes.next();
         await registry.register([registration({}, { activate: true })]);
         table.apply((await next).value);
         await catchUp(registry, table);
         assert.deepEqual(table.state(), (await readTable(registry)).state());
-        const waiting = registry.follow(table.revision, stop.signal)[Symbol.asyncIterator]().next();
+        const waiting = registry.follow(table.position, stop.signal)[Symbol.asyncIterator]().next();
         stop.abort();
         assert.equal((await waiting).done, true);
       }));
 
-    it('follow says when the log does not reach back, or the revision is not of this registry', () =>
+    it('follow says when the log does not reach back, or the position is not of this registry', () =>
       withRegistry(async ({ registry }) => {
         const early = await readTable(registry);
         for (let index = 0; index < 80; index++) {
           await registry.putTenant('acme', { labels: { n: `${index}` } });
         }
-        const read = async (from: number) => {
-          for await (const page of registry.follow(from, new AbortController().signal)) return page.revision;
+        const { history } = await positionOf(registry);
+        const read = async (revision: number, of = history) => {
+          const pages = registry.follow({ history: of, revision }, new AbortController().signal);
+          for await (const page of pages) return page.position.revision;
           return assert.fail('ended');
         };
         await assert.rejects(read(early.revision), RevisionGapError);
         await assert.rejects(read(29), RevisionGapError);
         assert.equal(await read(30), 80);
         await assert.rejects(read(81), RevisionGapError);
+        await assert.rejects(read(30, 'another'), RevisionGapError);
       }));
 
     strikesContract(make);
+    recordsContract(make);
     registryProperties(name, make);
   });
 }

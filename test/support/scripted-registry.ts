@@ -1,16 +1,24 @@
 import { EventEmitter, on } from 'node:events';
-import { type Registry, RevisionGapError, type RoutingEntry } from '../../src/stores/registry/registry.ts';
+import type { Position } from '../../src/stores/registry/position.ts';
+import {
+  type Registry,
+  RevisionGapError,
+  type RoutingEntry,
+  type RoutingPage,
+} from '../../src/stores/registry/registry.ts';
+import { ShoalError } from '../../src/core/errors.ts';
 import { Happening } from './happening.ts';
 
-type Source = Pick<Registry, 'revision' | 'snapshot' | 'follow'>;
+type Source = Pick<Registry, 'position' | 'snapshot' | 'follow'>;
 
 /** The following side of a registry, with a log that a test writes, cuts and breaks. */
 export class ScriptedRegistry implements Source {
-  readonly #log: RoutingEntry[] = [];
+  #log: RoutingEntry[] = [];
+  #history: string | undefined = 'first';
   readonly #changes = new EventEmitter();
   #cutAt = 0;
   #broken: Error | undefined;
-  /** Calls of revision() that were answered. */
+  /** Calls of position() that were answered. */
   readonly told = new Happening();
   snapshots = 0;
 
@@ -33,16 +41,37 @@ export class ScriptedRegistry implements Source {
     this.#changes.emit('change');
   }
 
-  async revision(): Promise<number> {
-    this.#check();
-    setImmediate(() => this.told.happen());
-    return this.#head();
+  /** Nothing is known any more, and no history either. */
+  lose(): void {
+    this.#history = undefined;
+    this.#log = [];
+    this.#changes.emit('change');
   }
 
-  async *snapshot(): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
+  /** Another history, with these entries as they are. */
+  restore(history: string, ...entries: readonly RoutingEntry[]): void {
+    this.#history = history;
+    this.#log = [...entries];
+    this.#changes.emit('change');
+  }
+
+  /** Goes back within the history. */
+  goBack(revision: number): void {
+    this.#log = this.#log.filter((entry) => entry.revision <= revision);
+    this.#changes.emit('change');
+  }
+
+  async position(): Promise<Position | undefined> {
+    this.#check();
+    setImmediate(() => this.told.happen());
+    return this.#position();
+  }
+
+  async *snapshot(): AsyncGenerator<RoutingPage> {
     this.snapshots++;
     this.#check();
-    const revision = this.#head();
+    const position = this.#position();
+    if (position === undefined) throw new ShoalError('STORE_UNAVAILABLE', 'it has no history');
     const newest = new Map<string, RoutingEntry>();
     for (const entry of this.#log) {
       if (entry.kind === 'tenant' && entry.settings === undefined) {
@@ -51,24 +80,27 @@ export class ScriptedRegistry implements Source {
     }
     for (const entry of newest.values()) {
       this.#check();
-      if (entry.kind === 'tenant' || entry.state !== undefined) yield { revision, entries: [entry] };
+      if (entry.kind === 'tenant' || entry.state !== undefined) yield { position, entries: [entry] };
     }
-    yield { revision, entries: [] };
+    yield { position, entries: [] };
   }
 
-  async *follow(
-    revision: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
+  async *follow({ history, revision }: Position, signal: AbortSignal): AsyncGenerator<RoutingPage> {
     let at = revision;
     const changes = on(this.#changes, 'change', { signal });
     for (;;) {
       this.#check();
+      if (history !== this.#history) throw new RevisionGapError(`the history is ${this.#history}`);
+      if (at > this.#head()) throw new RevisionGapError(`the log ends at ${this.#head()}`);
       if (at < this.#cutAt) throw new RevisionGapError(`the log begins after ${this.#cutAt}`);
       const entries = this.#log.filter((entry) => entry.revision > at);
-      if (entries.length > 0) yield { revision: (at = this.#head()), entries };
+      if (entries.length > 0) yield { position: { history, revision: (at = this.#head()) }, entries };
       else await changes.next();
     }
+  }
+
+  #position(): Position | undefined {
+    return this.#history === undefined ? undefined : { history: this.#history, revision: this.#head() };
   }
 
   #head(): number {

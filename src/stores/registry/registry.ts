@@ -4,13 +4,19 @@ import type { Traffic } from '../../core/traffic-split.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import type { ExecutorChoice } from '../../model/executor-choice.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
+import type { Position } from './position.ts';
+import type { RegistryRecord } from './records.ts';
 
 /**
  * What is registered and which version serves. Every change commits atomically with the next revision and an
  * entry in the change log. Reads see everything acknowledged before. Unreachable or full: STORE_UNAVAILABLE.
+ *
+ * A registry without a history (it is empty where it should not be, or is being restored) tells and changes nothing:
+ * all but `position`, `record`, `records` and `restore` throw STORE_UNAVAILABLE.
  */
 export interface Registry {
-  revision(): Promise<number>;
+  /** Where the change log ends. Undefined: there is no history. */
+  position(): Promise<Position | undefined>;
 
   /** Registers versions, each on its own terms, in one commit: one outcome a registration, in order. */
   register(registrations: readonly Registration[]): Promise<RegisterOutcome[]>;
@@ -54,13 +60,28 @@ export interface Registry {
   /** With all its models. TENANT_NOT_FOUND. Registering under the name again is TENANT_DELETED until PUT anew. */
   deleteTenant(tenant: string): Promise<{ revision: number }>;
 
-  /** Everything a routing table holds, at one revision, in pages so that memory stays flat. */
-  snapshot(): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
   /**
-   * Changes after `revision`, oldest first, as they happen, until `signal` aborts. An entry carries the state
-   * as of now, which may be newer than asked. Throws RevisionGapError when the log no longer reaches back.
+   * Everything a routing table holds, in pages so that memory stays flat; the first may be empty. All have the same
+   * position; entries may be newer, and whoever follows from there ends with the truth. Throws RevisionGapError when
+   * another history begins meanwhile.
    */
-  follow(revision: number, signal: AbortSignal): AsyncIterable<{ revision: number; entries: RoutingEntry[] }>;
+  snapshot(): AsyncIterable<RoutingPage>;
+  /**
+   * Changes after `position`, oldest first, as they happen, until `signal` aborts. An entry carries the state
+   * as of now, which may be newer than asked. Throws RevisionGapError when the log doesn't reach back so far, the
+   * history is another one, or the registry is behind the position.
+   */
+  follow(position: Position, signal: AbortSignal): AsyncIterable<RoutingPage>;
+
+  /** A model, or the tenant itself, deleted tenants too. Undefined: it knows nothing of it. */
+  record(tenant: string, model?: string): Promise<RegistryRecord | undefined>;
+  /** All that `record` would tell, tenants first, in pages that are each as of their own moment. */
+  records(): AsyncIterable<readonly RegistryRecord[]>;
+  /**
+   * Puts every record as it is, with its own revisions, in the place of what has that name; the rest stays. There is
+   * no history while it runs, nor when it fails. Then a new one begins, with a revision above all before.
+   */
+  restore(pages: AsyncIterable<readonly RegistryRecord[]>): Promise<Position>;
 
   /** The digests of all that versions have, artifacts as registered and what workers load, in pages, with repetitions. */
   digests(): AsyncIterable<Digest[]>;
@@ -209,6 +230,12 @@ export interface PageRequest {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next?: string;
+}
+
+/** With its entries everything up to the position is known. */
+export interface RoutingPage {
+  readonly position: Position;
+  readonly entries: readonly RoutingEntry[];
 }
 
 /** One change as a router needs it. A deletion carries no state. */

@@ -3,8 +3,8 @@ import { type FileKind, openSqliteFile } from '../sqlite/file.ts';
 
 /**
  * Specs, configs and executors stand once, however many versions share them. A change log row names what changed; its
- * state is read from the other tables. Revisions are consecutive, one a change, so the log's first and last
- * rows say how far back it reaches and where the registry stands.
+ * state is read from the other tables. Revisions of a history are consecutive, one a change, so the log's first and
+ * last rows say how far back it reaches and where the registry stands.
  */
 const STEPS = [
   `
@@ -41,6 +41,11 @@ const STEPS = [
   `
   CREATE TABLE executors (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
   ALTER TABLE versions ADD COLUMN executor_id INTEGER REFERENCES executors;
+`,
+  // The one row: the history (null: none, it is being restored), and the revision at which it began.
+  `
+  CREATE TABLE history (id INTEGER PRIMARY KEY CHECK (id = 1), history TEXT, revision INTEGER NOT NULL) STRICT;
+  INSERT INTO history SELECT 1, lower(hex(randomblob(8))), coalesce(max(revision), 0) FROM changes;
 `,
 ];
 

@@ -2,6 +2,8 @@ import type { Digest } from '../../core/ids.ts';
 import type { Limits } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
+import type { Position } from './position.ts';
+import type { RegistryRecord } from './records.ts';
 import type {
   ModelRecord,
   ModelSettings,
@@ -21,7 +23,7 @@ import type {
 
 /** What crosses between the SQLite registry's client and the thread that owns the database. */
 export interface Operations {
-  revision(): number;
+  position(): Position | undefined;
   register(registrations: readonly Registration[]): RegisterOutcome[];
   versions(ids: readonly VersionId[], nowMs: number): (VersionRecord | undefined)[];
   lookUp(ids: readonly VersionId[]): VersionLookup[];
@@ -42,7 +44,13 @@ export interface Operations {
   snapshotTenants(after: string, limit: number): RowEntry[];
   snapshotModels(after: ModelName, limit: number): RowEntry[];
   /** Undefined: the log doesn't reach back to `after`. */
-  changes(after: number, limit: number): { revision: number; entries: RowEntry[] } | undefined;
+  changes(after: Position, limit: number): { revision: number; entries: RowEntry[] } | undefined;
+  record(tenant: string, model: string | undefined): RegistryRecord | undefined;
+  tenantRecords(after: string, limit: number): RegistryRecord[];
+  modelRecords(after: ModelName, limit: number): RegistryRecord[];
+  beginRestore(): void;
+  restore(records: readonly RegistryRecord[]): void;
+  endRestore(): Position;
   specs(ids: readonly number[]): ServingSpec[];
   close(): void;
 }

@@ -3,6 +3,7 @@ import type { ModelConfig } from '../../model/config.ts';
 import { parseCanonicalJson } from '../../model/canonical-json.ts';
 import type { ExecutorChoice } from '../../model/executor-choice.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
+import type { Position } from './position.ts';
 import type {
   ModelRecord,
   ModelSummary,
@@ -175,15 +176,16 @@ export class Reads {
     return entries;
   }
 
-  changes(after: number, limit: number): { revision: number; entries: RowEntry[] } | undefined {
-    const first = this.#tables.sql('SELECT coalesce(min(revision), 1) AS first FROM changes').get()?.[
-      'first'
-    ];
-    if (after < Number(first) - 1 || after > this.#tables.revision) return undefined;
+  changes(after: Position, limit: number): { revision: number; entries: RowEntry[] } | undefined {
+    const { position } = this.#tables;
+    if (position === undefined || after.history !== position.history) return undefined;
+    const { first } = this.#tables.sql('SELECT min(revision) AS first FROM changes').get() ?? {};
+    const reachesTo = first === null ? position.revision : Number(first) - 1;
+    if (after.revision < reachesTo || after.revision > position.revision) return undefined;
     const latest = new Map<string, Row>();
-    let revision = after;
+    let { revision } = after;
     const select = this.#tables.sql('SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?');
-    for (const row of select.all(after, limit)) {
+    for (const row of select.all(revision, limit)) {
       revision = Number(row['revision']);
       // Only the last mention within the page: the state is the same for all of them.
       const name = `${row['tenant'] as string}/${(row['model'] as string | null) ?? ''}`;

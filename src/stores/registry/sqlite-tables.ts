@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { ShoalError } from '../../core/errors.ts';
 import { quote } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+import type { Position } from './position.ts';
 import type { Refusal } from './registry.ts';
 import { Statements } from '../sqlite/statements.ts';
 import type { RegistryLimits } from './sqlite-messages.ts';
@@ -10,16 +12,38 @@ import type { RegistryLimits } from './sqlite-messages.ts';
 /** The registry's database and its counter; what reads and writes share. */
 export class Tables extends Statements {
   readonly limits: RegistryLimits;
-  #revision: number;
+  #history: string | undefined;
+  #revision = 0;
 
   constructor(db: DatabaseSync, limits: RegistryLimits) {
     super(db);
     this.limits = limits;
-    this.#revision = this.#lastRevision();
+    this.#readPosition();
   }
 
   get revision(): number {
     return this.#revision;
+  }
+
+  get position(): Position | undefined {
+    return this.#history === undefined ? undefined : { history: this.#history, revision: this.#revision };
+  }
+
+  checkHistory(): void {
+    if (this.#history !== undefined) return;
+    throw new ShoalError(
+      'STORE_UNAVAILABLE',
+      'registry: it is being restored, or that did not come to its end',
+    );
+  }
+
+  /** Ends the history, or begins one, from `revision` on: the log of the one before is over. */
+  setHistory(history: string | null, revision: number): void {
+    this.transaction(() => {
+      this.sql('DELETE FROM changes').run();
+      this.sql('UPDATE history SET history = ?, revision = ?').run(history, revision);
+    });
+    this.#readPosition();
   }
 
   /** All or nothing; the revision goes back with everything else. */
@@ -83,8 +107,12 @@ export class Tables extends Statements {
     return { code: 'QUOTA_EXCEEDED', message };
   }
 
-  #lastRevision(): number {
-    return Number(this.sql('SELECT coalesce(max(revision), 0) AS last FROM changes').get()?.['last']);
+  #readPosition(): void {
+    const row = this.sql(
+      'SELECT history, coalesce((SELECT max(revision) FROM changes), revision) AS revision FROM history',
+    ).get();
+    this.#history = (row?.['history'] as string | null) ?? undefined;
+    this.#revision = Number(row?.['revision']);
   }
 }
 

@@ -4,6 +4,7 @@ import { answerOf, type ThreadAnswer } from '../sqlite/thread.ts';
 import { openRegistryFile } from './sqlite-file.ts';
 import type { Call, Operations, Reply, ThreadData } from './sqlite-messages.ts';
 import { Reads } from './sqlite-reads.ts';
+import { Records } from './sqlite-records.ts';
 import { Strikes } from './sqlite-strikes.ts';
 import { Tables } from './sqlite-tables.ts';
 import { Writes } from './sqlite-writes.ts';
@@ -13,11 +14,27 @@ interface Opened {
   readonly tables: Tables;
 }
 
+/** What a registry without a history can be asked. */
+const WITHOUT_HISTORY: ReadonlySet<keyof Operations> = new Set([
+  'position',
+  // It says so itself.
+  'changes',
+  'record',
+  'tenantRecords',
+  'modelRecords',
+  'specs',
+  'beginRestore',
+  'restore',
+  'endRestore',
+  'close',
+] as const);
+
 let opened: Opened | undefined;
 
 export default function run(call: Call): ThreadAnswer {
   return answerOf('registry', (): Reply => {
     opened ??= openTables(workerData as ThreadData);
+    if (!WITHOUT_HISTORY.has(call.operation)) opened.tables.checkHistory();
     const operation = opened.operations[call.operation] as (...args: unknown[]) => unknown;
     const value = operation(...call.args);
     return { value, revision: opened.tables.revision };
@@ -39,8 +56,9 @@ function operationsOn(db: DatabaseSync, tables: Tables): Operations {
   const reads = new Reads(tables);
   const writes = new Writes(tables);
   const strikes = new Strikes(tables);
+  const records = new Records(tables, reads, writes);
   return {
-    revision: () => tables.revision,
+    position: () => tables.position,
     register: (registrations) => writes.register(registrations),
     versions: (ids, nowMs) => ids.map((id) => reads.version(id, nowMs)),
     lookUp: (ids) => ids.map((id) => reads.lookUp(id)),
@@ -74,6 +92,12 @@ function operationsOn(db: DatabaseSync, tables: Tables): Operations {
     snapshotTenants: (after, limit) => reads.snapshotTenants(after, limit),
     snapshotModels: (after, limit) => reads.snapshotModels(after, limit),
     changes: (after, limit) => reads.changes(after, limit),
+    record: (tenant, model) => records.record(tenant, model),
+    tenantRecords: (after, limit) => records.tenantRecords(after, limit),
+    modelRecords: (after, limit) => records.modelRecords(after, limit),
+    beginRestore: () => records.begin(),
+    restore: (page) => records.restore(page),
+    endRestore: () => records.end(),
     specs: (ids) => reads.specs(ids),
     close: () => db.close(),
   };

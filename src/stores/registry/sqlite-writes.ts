@@ -118,7 +118,7 @@ export class Writes {
     const owner = this.#tables.sql('SELECT 1 FROM tenants WHERE tenant = ?').get(tenant);
     if (owner === undefined) this.#writeTenant(tenant, {});
     const revision = this.#tables.logChange(tenant, model);
-    this.#insertVersion(registration, revision);
+    this.insertVersion(registration, revision);
     const traffic = this.#tables.traffic(tenant, model) ?? {};
     this.#writeModel(tenant, model, activate ? withStable(traffic, version) : traffic, revision);
     return { status: 'registered', revision, activated: activate };
@@ -148,7 +148,11 @@ export class Writes {
     return { status: 'unchanged', revision, activated: true };
   }
 
-  #insertVersion({ tenant, model, version, artifact, config }: Registration, revision: number): void {
+  /** The model's row is the caller's. */
+  insertVersion(
+    { tenant, model, version, artifact, config }: Omit<Registration, 'activate'>,
+    revision: number,
+  ): void {
     const { residentBytes, loadMs, runMs } = artifact.resources;
     const spec = this.#tables.intern('specs', artifact.spec);
     const configId = this.#tables.intern('configs', config);

@@ -5,6 +5,8 @@ import { Gather } from '../../core/gather.ts';
 import type { Digest } from '../../core/ids.ts';
 import { DEFAULT_LIMITS } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
+import type { Position } from './position.ts';
+import type { RegistryRecord } from './records.ts';
 import type {
   ModelSettings,
   Page,
@@ -12,7 +14,7 @@ import type {
   RegisterOutcome,
   Registration,
   Registry,
-  RoutingEntry,
+  RoutingPage,
   TenantSettings,
   VersionId,
 } from './registry.ts';
@@ -31,7 +33,9 @@ import type {
 const commits = channel(COMMIT_CHANNEL);
 
 const PAGE_ENTRIES = 1_000;
+const PAGE_RECORDS = 200;
 const GROUP_REGISTRATIONS = 1_000;
+const FIRST_MODEL: ModelName = { tenant: '', model: '' };
 
 /**
  * The registry in one SQLite file, for one process: SQLite is synchronous and every commit waits for the disk,
@@ -56,7 +60,7 @@ export async function openSqliteRegistry(
   });
   const registry = new SqliteRegistry(thread, registryQueueCalls, now);
   try {
-    await registry.revision();
+    await registry.position();
     return registry;
   } catch (error) {
     await thread.end();
@@ -89,8 +93,8 @@ class SqliteRegistry implements Registry {
     });
   }
 
-  revision() {
-    return this.#call('revision');
+  position() {
+    return this.#call('position');
   }
   register(registrations: readonly Registration[]) {
     return this.#commits.add(registrations);
@@ -145,63 +149,58 @@ class SqliteRegistry implements Registry {
   }
 
   /**
-   * The pages are read one after the other, each as of its own moment, and all carry the revision from before
+   * The pages are read one after the other, each as of its own moment, and all carry the position from before
    * the first: no read transaction is held open for a slow reader. What changed meanwhile may or may not be in
-   * the pages, but it is in the log after that revision, so whoever follows from there ends with the truth;
-   * an entry that is newer than the page's revision says so in its own.
+   * the pages, but it is in the log after that position; an entry that is newer says so in its own revision.
    */
-  async *snapshot(): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
-    const revision = await this.revision();
-    // An empty registry has one empty page, so that its revision is known.
-    yield { revision, entries: [] };
-    const tenants = this.#pages(
-      '',
-      (after) => this.#call('snapshotTenants', after, PAGE_ENTRIES),
-      lastTenant,
-    );
-    for await (const rows of tenants) yield { revision, entries: await this.#specs.resolve(rows) };
-    const first = { tenant: '', model: '' };
-    const models = this.#pages(
-      first,
-      (after) => this.#call('snapshotModels', after, PAGE_ENTRIES),
-      lastModel,
-    );
-    for await (const rows of models) yield { revision, entries: await this.#specs.resolve(rows) };
+  async *snapshot(): AsyncGenerator<RoutingPage> {
+    const position = await this.position();
+    if (position === undefined) throw new ShoalError('STORE_UNAVAILABLE', 'registry: it has no history');
+    // An empty registry has one empty page, so that its position is known.
+    yield { position, entries: [] };
+    const readTenants = (after: string) => this.#call('snapshotTenants', after, PAGE_ENTRIES);
+    const tenants = pagesOf('', PAGE_ENTRIES, readTenants, lastTenant);
+    for await (const rows of tenants) yield { position, entries: await this.#specs.resolve(rows) };
+    const readModels = (after: ModelName) => this.#call('snapshotModels', after, PAGE_ENTRIES);
+    const models = pagesOf(FIRST_MODEL, PAGE_ENTRIES, readModels, lastModel);
+    for await (const rows of models) yield { position, entries: await this.#specs.resolve(rows) };
+    if ((await this.position())?.history !== position.history)
+      throw new RevisionGapError('another history began while the snapshot was read');
   }
 
-  /** The next page is read while the caller is at the one before. */
-  async *#pages<A>(
-    first: A,
-    read: (after: A) => Promise<RowEntry[]>,
-    lastOf: (rows: readonly RowEntry[]) => A,
-  ): AsyncGenerator<RowEntry[]> {
-    let next: Promise<RowEntry[]> | undefined = read(first);
-    while (next !== undefined) {
-      const rows: RowEntry[] = await next;
-      next = rows.length < PAGE_ENTRIES ? undefined : read(lastOf(rows));
-      // A caller that stops here, or throws, leaves it unread.
-      next?.catch(() => undefined);
-      if (rows.length > 0) yield rows;
-    }
-  }
-
-  async *follow(
-    from: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<{ revision: number; entries: RoutingEntry[] }> {
-    let revision = from;
+  async *follow(from: Position, signal: AbortSignal): AsyncGenerator<RoutingPage> {
+    let position = from;
     while (!signal.aborted && !this.#closed) {
-      const page = await this.#call('changes', revision, PAGE_ENTRIES);
+      const page = await this.#call('changes', position, PAGE_ENTRIES);
       if (page === undefined) {
-        throw new RevisionGapError(`the change log doesn't reach back to revision ${revision}`);
+        throw new RevisionGapError(`the change log doesn't reach back to revision ${position.revision}`);
       }
       if (page.entries.length > 0) {
-        revision = page.revision;
-        yield { revision, entries: await this.#specs.resolve(page.entries) };
-      } else if (this.#revision <= revision) {
+        position = { history: from.history, revision: page.revision };
+        yield { position, entries: await this.#specs.resolve(page.entries) };
+      } else if (this.#revision <= position.revision) {
         await this.#change(signal);
       }
     }
+  }
+
+  record(tenant: string, model?: string) {
+    return this.#call('record', tenant, model);
+  }
+
+  async *records(): AsyncGenerator<readonly RegistryRecord[]> {
+    const readTenants = (after: string) => this.#call('tenantRecords', after, PAGE_RECORDS);
+    yield* pagesOf('', PAGE_RECORDS, readTenants, lastTenant);
+    const readModels = (after: ModelName) => this.#call('modelRecords', after, PAGE_RECORDS);
+    yield* pagesOf(FIRST_MODEL, PAGE_RECORDS, readModels, lastModel);
+  }
+
+  async restore(pages: AsyncIterable<readonly RegistryRecord[]>): Promise<Position> {
+    await this.#call('beginRestore');
+    // Who follows sees that this history is over.
+    this.#changed.emit('change');
+    for await (const page of pages) await this.#call('restore', page);
+    return this.#call('endRestore');
   }
 
   async *digests(): AsyncGenerator<Digest[]> {
@@ -254,11 +253,28 @@ class SqliteRegistry implements Registry {
   }
 }
 
-function lastTenant(rows: readonly RowEntry[]): string {
+/** The next page is read while the caller is at the one before. */
+async function* pagesOf<A, T>(
+  first: A,
+  size: number,
+  read: (after: A) => Promise<T[]>,
+  lastOf: (rows: readonly T[]) => A,
+): AsyncGenerator<T[]> {
+  let next: Promise<T[]> | undefined = read(first);
+  while (next !== undefined) {
+    const rows: T[] = await next;
+    next = rows.length < size ? undefined : read(lastOf(rows));
+    // A caller that stops here, or throws, leaves it unread.
+    next?.catch(() => undefined);
+    if (rows.length > 0) yield rows;
+  }
+}
+
+function lastTenant(rows: readonly { tenant: string }[]): string {
   return rows.at(-1)?.tenant ?? '';
 }
 
-function lastModel(rows: readonly RowEntry[]): ModelName {
+function lastModel(rows: readonly (RowEntry | RegistryRecord)[]): ModelName {
   const last = rows.at(-1);
   if (last?.kind !== 'model') throw new Error('a page of models ends with something else');
   return last;

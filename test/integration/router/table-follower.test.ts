@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import { ShoalError } from '../../../src/core/errors.ts';
 import { RoutingTable } from '../../../src/router/routing-table.ts';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { TableFollower } from '../../../src/router/table-follower.ts';
-import type { RoutingEntry } from '../../../src/stores/registry/registry.ts';
+import type { Position } from '../../../src/stores/registry/position.ts';
+import { openSqliteRegistry } from '../../../src/stores/registry/sqlite.ts';
+import { registration } from '../../contract/registry-support.ts';
+import type { Registry, RoutingEntry } from '../../../src/stores/registry/registry.ts';
 import { routingState } from '../../support/routing-state.ts';
 import { ScriptedRegistry } from '../../support/scripted-registry.ts';
 
@@ -21,12 +28,12 @@ class WatchedTable extends RoutingTable {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  override beginSnapshot() {
-    const snapshot = super.beginSnapshot();
+  override beginSnapshot(position: Position) {
+    const snapshot = super.beginSnapshot(position);
     return {
       page: (entries: readonly RoutingEntry[]) => snapshot.page(entries),
-      end: (revision: number) => {
-        snapshot.end(revision);
+      end: () => {
+        snapshot.end();
         for (const wake of this.#waiting.splice(0)) wake();
       },
     };
@@ -41,7 +48,7 @@ class WatchedTable extends RoutingTable {
   }
 }
 
-function start(registry: ScriptedRegistry) {
+function start(registry: Pick<Registry, 'position' | 'snapshot' | 'follow'>) {
   const table = new WatchedTable();
   let offsetMs = 0;
   const follower = new TableFollower({
@@ -116,6 +123,62 @@ describe('TableFollower', () => {
     assert.deepEqual([table.stable('churn'), table.stable('ltv')], ['2', undefined]);
     assert.equal(registry.snapshots, 2);
     await follower.stop();
+  });
+
+  it('keeps what it has while the registry is behind or has no history, and takes over another one', async () => {
+    const registry = new ScriptedRegistry();
+    registry.write(model('churn', '1'), model('ltv', '1'));
+    registry.write(model('churn', '2'));
+    const { table, follower, pass } = start(registry);
+    await follower.ready;
+    registry.goBack(1);
+    await registry.told.times(registry.told.count + 1);
+    assert.equal(table.stable('churn'), '2', 'the registry is behind');
+    registry.lose();
+    pass(60_000);
+    await registry.told.times(registry.told.count + 2);
+    assert.ok(follower.ageMs() >= 60_000, 'the table is not known to be in step');
+    assert.deepEqual([table.stable('churn'), table.stable('ltv')], ['2', '1'], 'there is no history');
+    registry.restore(
+      'second',
+      { ...model('churn', '1'), revision: 1 },
+      { ...model('new', '1'), revision: 9 },
+    );
+    await table.reached(9);
+    assert.deepEqual(table.position, { history: 'second', revision: 9 });
+    assert.deepEqual(
+      [table.stable('churn'), table.stable('ltv'), table.stable('new')],
+      ['1', undefined, '1'],
+    );
+    registry.write(model('churn', '3'));
+    await table.reached(10);
+    assert.equal(table.stable('churn'), '3');
+    await follower.stop();
+  });
+
+  it('follows a SQLite registry that is restored while it runs', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'shoal-follower-'));
+    const registry = await openSqliteRegistry(join(directory, 'registry.sqlite'));
+    await registry.register([
+      registration({}, { activate: true }),
+      registration({ model: 'ltv' }, { activate: true }),
+    ]);
+    const { table, follower } = start(registry);
+    await follower.ready;
+    const churn = await registry.record('acme', 'churn');
+    assert.ok(churn?.kind === 'model' && churn.state !== undefined);
+    await registry.register([registration({ version: '2' }, { activate: true })]);
+    await table.reached(churn.revision + 2);
+    assert.equal(table.stable('churn'), '2');
+    const position = await registry.restore(
+      Readable.from([[churn, { kind: 'model', tenant: 'acme', model: 'ltv', revision: 70 }]]),
+    );
+    await follower.reached(position.revision);
+    assert.deepEqual([table.stable('churn'), table.stable('ltv')], ['1', undefined]);
+    assert.deepEqual(table.position, position);
+    await follower.stop();
+    await registry.close();
+    await rm(directory, { recursive: true });
   });
 
   it('waits for a registry that is not there yet, and can be stopped meanwhile', async () => {

@@ -30,7 +30,7 @@ function make(answers: (StrikeOutcome | Error)[]) {
       withdrawn.push(`${tenant}/${model}/${version} ${crash} after ${asked.length} strikes`);
       return 1;
     },
-    revision: () => Promise.resolve(17),
+    position: () => Promise.resolve({ history: 'h', revision: 17 }),
   };
   const strikes = new Strikes({
     registry,

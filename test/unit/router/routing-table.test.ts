@@ -113,18 +113,46 @@ describe('RoutingTable', () => {
           const upTo = (revision: number) => logOf(history.slice(0, revision));
           const early = Math.min(knownTo, snapshotAt);
           const table = new RoutingTable();
+          table.beginSnapshot({ history: 'h', revision: 0 }).end();
           table.apply(upTo(early).entries, Math.min(early, history.length));
           const snapshot = upTo(snapshotAt);
-          const load = table.beginSnapshot();
+          const load = table.beginSnapshot({ history: 'h', revision: Math.min(snapshotAt, history.length) });
           for (const entry of snapshot.entries) {
             const { tenant, revision } = entry;
             const name = entry.kind === 'model' ? `${tenant}/${entry.model}` : '';
             if (snapshot.truth.get(name) === revision) load.page([entry]);
           }
-          load.end(Math.min(snapshotAt, history.length));
+          load.end();
           assert.deepEqual(sorted(contents(table)), sorted(snapshot.truth));
         },
       ),
+    );
+  });
+
+  it('takes over another history as it is, older entries too, with an answer all the time (invariant 7)', () => {
+    const log = fc.array(change, { maxLength: 30 });
+    fc.assert(
+      fc.property(log, log, fc.boolean(), (before, after, isInterrupted) => {
+        const table = new RoutingTable();
+        table.beginSnapshot({ history: 'first', revision: 0 }).end();
+        const first = logOf(before);
+        table.apply(first.entries, before.length);
+        const second = logOf(after);
+        const both = [...first.truth.keys()].filter((name) => second.truth.has(name));
+        for (const whole of isInterrupted ? [false, true] : [true]) {
+          const load = table.beginSnapshot({ history: 'second', revision: after.length });
+          for (const entry of second.entries) {
+            const name = entry.kind === 'model' ? `${entry.tenant}/${entry.model}` : '';
+            if (second.truth.get(name) === entry.revision) load.page([entry]);
+            const held = contents(table);
+            for (const each of both) assert.ok(held.has(each), `${each} has no answer`);
+            if (!whole) break;
+          }
+          if (whole) load.end();
+        }
+        assert.deepEqual(sorted(contents(table)), sorted(second.truth));
+        assert.deepEqual(table.position, { history: 'second', revision: after.length });
+      }),
     );
   });
 
