@@ -29,7 +29,7 @@ export const DEFAULT_LIMITS = {
   /** The same while none is. */
   workerIdlePingMs: 1_000,
   /** How long a ping may go unanswered before requests, also those under way, go to others of the shard. */
-  workerFrozenMs: 500,
+  workerFrozenMs: 450,
   /** How long a ping may go unanswered before the router drops the connection and tries a new one. */
   workerSilenceMs: 10_000,
   /** How long the making of a connection to a worker may take. */
@@ -144,6 +144,25 @@ export const DEFAULT_LIMITS = {
   redisCalls: 10_000,
   /** How long a follower's read waits inside Redis for news before it asks again. */
   redisBlockMs: 5_000,
+  /** How long connecting to the object store may take. */
+  s3ConnectMs: 2_000,
+  /** How long the object store may be silent, neither taking nor giving a byte, before a try of a call fails. */
+  s3SilenceMs: 3_000,
+  /** One call to the object store with all its tries; one that carries bytes may take longer, by `s3BytesPerSecond`. */
+  s3CallMs: 10_000,
+  s3BytesPerSecond: 256 * 1024,
+  /** Tries of one call. */
+  s3Tries: 3,
+  /** Calls to the object store under way at once, of one process. */
+  s3Calls: 64,
+  /** Calls that wait for one of those to end; what is beyond them fails at once. */
+  s3QueueCalls: 10_000,
+  /** What is larger goes up and comes down in parts of this size; not under 5 MiB, S3's own minimum. */
+  s3PartBytes: 8 * 1024 * 1024,
+  /** Parts of one upload under way at once. */
+  s3UploadParts: 4,
+  /** Where a received artifact waits for its admission: in memory up to this size, else in a temporary file. */
+  s3SpoolBytes: 1024 * 1024,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;

@@ -3,23 +3,25 @@ import type { Limits } from '../core/limits.ts';
 import type { RetryBudget } from '../core/retry-budget.ts';
 import type { Member } from '../stores/members/members.ts';
 import type { AnswerFrame } from '../wire/frames.ts';
-import type { ModelKey } from '../wire/model-key.ts';
 import type { Caller } from './caller.ts';
-import { prefersSecond } from './copy-choice.ts';
+import { type Choice, chooseWorker, hasOther } from './choose-worker.ts';
 import type { Fleet } from './fleet.ts';
+import type { HotModels } from './hot-models.ts';
 import type { RetryReason, RouterMetrics } from './metrics.ts';
 import type { WorkerClient } from './worker-client.ts';
 import type { Outcome, WorkerRequest } from './worker-request.ts';
 
 export interface DispatchDeps {
   readonly fleet: Fleet;
+  readonly hot: HotModels;
   /** Of retries after workers' refusals. */
   readonly budget: RetryBudget;
-  /** Of retries after workers' deaths: no flood of refused requests takes them from others. */
+  /** Of retries after workers' deaths and silences: no flood of refused requests takes them from others. */
   readonly deathBudget: RetryBudget;
   readonly metrics: RouterMetrics;
-  readonly limits: Pick<Limits, 'laneOverrunMs' | 'workerAwayMs'>;
+  readonly limits: Pick<Limits, 'workerAwayMs'>;
   readonly now: () => number;
+  readonly random: () => number;
 }
 
 export interface Dispatched {
@@ -42,15 +44,22 @@ interface Tries {
   readonly caller: Caller;
   /** Workers that refused it. One that died may be tried again: another process stands in its place. */
   readonly refusedBy: Set<WorkerClient>;
-  /** For every worker that died while it had the request: whether the request's model was at work then. */
+  /** Workers whose store failed it: their own fault if another one answers it. */
+  readonly storeless: WorkerClient[];
+  /** For every worker that died or fell silent while it had the request: whether its model was at work then. */
   readonly deaths: Promise<boolean>[];
+  /** Of those, how many are known to have had its model at work. */
+  knownAtWork: number;
+  /** The last one fell silent. */
+  wasSilent: boolean;
 }
 
 /**
  * Runs one request on one worker of its shard. `orderNow` gives the model's order at the time it is asked; only
  * workers of it are tried, none again that refused. What only waited in a worker that died is tried for as long as
  * its deadline lasts; when its model was at work there, once more in all: a request that kills workers must not walk
- * through its shard. `orderNow` may throw, and so end the tries.
+ * through its shard. One at a worker that falls silent (it may be frozen, or cut off) is tried on one more that surely
+ * lives, and what the first says later is not heard. `orderNow` may throw, and so end the tries.
  */
 export async function dispatch(
   deps: DispatchDeps,
@@ -61,27 +70,27 @@ export async function dispatch(
   const { metrics, now } = deps;
   deps.budget.request();
   deps.deathBudget.request();
-  const tries: Tries = { orderNow, request, caller, refusedBy: new Set(), deaths: [] };
-  let client = nextClient(deps, tries) ?? (await waitForClient(deps, tries));
+  const state = { refusedBy: new Set<WorkerClient>(), storeless: [], deaths: [], knownAtWork: 0 };
+  const tries: Tries = { orderNow, request, caller, ...state, wasSilent: false };
+  let client = chooseWorker(deps, choiceOf(tries)) ?? (await waitForClient(deps, tries));
   if (client === undefined) throw caller.isGone ? callerGone() : noWorker(orderNow());
   for (;;) {
-    const outcome = await client.send(request, caller);
+    const asked: WorkerClient = client;
+    const outcome = await asked.send(request, caller, () => mayLeave(deps, tries, asked));
     const id = client.member.id;
     if (outcome.kind === 'answer' && outcome.frame.result.ok) {
+      wentWell(deps, tries, outcome.frame);
       return { worker: id, frame: outcome.frame, section: outcome.frame.result.section };
     }
     const { error, reason } = judge(outcome, id);
     if (reason === undefined || request.deadlineAtMs <= now()) throw error;
-    if (outcome.kind === 'lost') {
-      const { connectedAtMs } = outcome;
-      tries.deaths.push(deps.fleet.autopsies.wasAtWork({ worker: id, connectedAtMs }, request.key));
-      if (await isSuspect(deps, tries)) throw error;
-    } else if (reason !== 'not_sent') tries.refusedBy.add(client);
+    note(deps, tries, client, outcome, reason);
+    if (outcome.kind === 'lost' && (await isSuspect(deps, tries))) throw error;
     // Its model may be about to hold a lane there, and must not get another one elsewhere.
     if (reason === 'overloaded' && client.owesSilently(request.key, now())) throw error;
-    const next = nextClient(deps, tries);
+    const next = chooseWorker(deps, choiceOf(tries));
     if (next === undefined && !mayComeBack(deps, tries)) throw caller.isGone ? callerGone() : error;
-    if (!mayRetry(deps, outcome)) {
+    if (!mayRetry(deps, outcome, reason)) {
       metrics.retriesDenied.inc();
       throw error;
     }
@@ -91,10 +100,63 @@ export async function dispatch(
   }
 }
 
-/** What was surely not sent costs the fleet nothing. */
-function mayRetry({ budget, deathBudget, now }: DispatchDeps, { kind }: Outcome): boolean {
-  if (kind === 'away' || kind === 'full') return true;
+function choiceOf({ request, orderNow, refusedBy, wasSilent }: Tries): Choice {
+  return { key: request.key, order: orderNow(), refusedBy, mustBeFresh: wasSilent };
+}
+
+/**
+ * What was surely not sent costs the fleet nothing, nor what a stopping worker refused: it isn't asked again. Of what
+ * was at a silent worker the budget was asked before it left.
+ */
+function mayRetry(
+  { budget, deathBudget, now }: DispatchDeps,
+  outcome: Outcome,
+  reason: RetryReason,
+): boolean {
+  const { kind } = outcome;
+  if (kind === 'away' || kind === 'full' || kind === 'silent' || reason === 'shutting_down') return true;
   return (kind === 'lost' ? deathBudget : budget).tryRetry(now());
+}
+
+/** Asked while its worker is silent. It stays when nobody else can have it: the worker may only be slow. */
+function mayLeave(deps: DispatchDeps, tries: Tries, silent: WorkerClient): boolean {
+  if (tries.knownAtWork > 0) return false;
+  let choice: Choice;
+  try {
+    choice = { ...choiceOf(tries), mustBeFresh: true };
+  } catch {
+    // The tries end with what the order says now, and say it themselves.
+    return true;
+  }
+  return hasOther(deps, choice, silent) && deps.deathBudget.tryRetry(deps.now());
+}
+
+function wentWell({ hot, now }: DispatchDeps, { request, storeless }: Tries, frame: AnswerFrame): void {
+  hot.answered(request, frame.queueUs, frame.runUs);
+  for (const client of storeless) client.health.failed(now());
+}
+
+/** What a failed try tells of its worker, for this request and for others. */
+function note(
+  { fleet, hot, now }: DispatchDeps,
+  tries: Tries,
+  client: WorkerClient,
+  outcome: Outcome,
+  reason: RetryReason,
+): void {
+  const { request, deaths, refusedBy, storeless } = tries;
+  const { kind } = outcome;
+  tries.wasSilent = kind === 'silent';
+  if (kind === 'lost') {
+    const { connectedAtMs } = outcome;
+    const death = fleet.autopsies.wasAtWork({ worker: client.member.id, connectedAtMs }, request.key);
+    deaths.push(death.then((wasAtWork) => (wasAtWork ? ++tries.knownAtWork > 0 : false)));
+  } else if (kind === 'silent') {
+    tries.knownAtWork++;
+    deaths.push(Promise.resolve(true));
+  } else if (reason !== 'not_sent') refusedBy.add(client);
+  if (reason === 'store_unavailable') storeless.push(client);
+  if (reason === 'overloaded') hot.refused(request, client.queueDelayMs(now()));
 }
 
 /**
@@ -109,50 +171,6 @@ async function isSuspect({ fleet }: DispatchDeps, { deaths, caller, request }: T
   const verdicts = await Promise.race([Promise.all(deaths), gone]);
   caller.onGone = undefined;
   return verdicts.filter((wasAtWork) => wasAtWork).length > 1;
-}
-
-/**
- * A worker that a run of the model holds, if one is; else the better of the first two of the order that are
- * connected, give answers, and haven't refused.
- */
-function nextClient(deps: DispatchDeps, tries: Tries): WorkerClient | undefined {
-  const { fleet } = deps;
-  const { request, refusedBy } = tries;
-  const order = tries.orderNow();
-  const holder = holderIn(deps, order, request.key);
-  if (holder !== undefined) return refusedBy.has(holder) ? undefined : holder;
-  let first: WorkerClient | undefined;
-  let silent: WorkerClient | undefined;
-  const nowMs = deps.now();
-  for (const { id } of order) {
-    const client = fleet.client(id);
-    if (client === undefined || !client.isConnected || refusedBy.has(client)) continue;
-    if (client.isSilent(nowMs)) silent ??= client;
-    else if (first === undefined) first = client;
-    else {
-      if (first.owesSilently(request.key, nowMs)) return first;
-      if (client.owesSilently(request.key, nowMs)) return client;
-      return prefersSecond(loadOf(first, nowMs), loadOf(client, nowMs)) ? client : first;
-    }
-  }
-  return first ?? silent;
-}
-
-function holderIn(
-  { fleet }: DispatchDeps,
-  order: readonly Member[],
-  key: ModelKey,
-): WorkerClient | undefined {
-  const holders = fleet.held.holdersOf(key);
-  if (holders.length === 0) return undefined;
-  return order.map(({ id }) => fleet.client(id)).find((client) => client && holders.includes(client));
-}
-
-function loadOf(client: WorkerClient, nowMs: number) {
-  return {
-    queueDelayMs: client.queueDelayMs(nowMs),
-    inFlight: client.inFlight,
-  };
 }
 
 /**
@@ -175,7 +193,7 @@ async function waitForClient(deps: DispatchDeps, tries: Tries): Promise<WorkerCl
       const leftMs = untilMs - now();
       if (leftMs <= 0 || caller.isGone) return undefined;
       await fleet.change(leftMs, caller);
-      const client = nextClient(deps, tries);
+      const client = chooseWorker(deps, choiceOf(tries));
       if (client !== undefined) return client;
     }
   } finally {
@@ -218,6 +236,10 @@ function judge(outcome: Outcome, worker: string): Judgement {
   if (outcome.kind === 'lost') {
     const error = new ShoalError('NO_WORKER', `worker ${worker} died while it had the request`);
     return { error, reason: 'lost' };
+  }
+  if (outcome.kind === 'silent') {
+    const error = new ShoalError('NO_WORKER', `worker ${worker} fell silent while it had the request`);
+    return { error, reason: 'silent' };
   }
   if (outcome.kind === 'away') {
     return { error: new ShoalError('NO_WORKER', `worker ${worker} went away`), reason: 'not_sent' };

@@ -1,7 +1,9 @@
 import type { Member, Members } from '../stores/members/members.ts';
+import { mayEject } from '../core/outliers.ts';
 import { QueueShares } from '../core/queue-shares.ts';
 import { Autopsies } from './autopsies.ts';
 import type { Caller } from './caller.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { HeldModels } from './held-models.ts';
 import { PlacementCache } from './placement-cache.ts';
 import { WorkerClient, type WorkerClientDeps } from './worker-client.ts';
@@ -19,19 +21,29 @@ export class Fleet {
   readonly #retiring = new Set<WorkerClient>();
   readonly #waiters = new Set<() => void>();
   readonly #unwatch: () => void;
+  readonly #heartbeat: Heartbeat;
 
-  constructor(members: Members, deps: Omit<WorkerClientDeps, 'held'>) {
+  constructor(members: Members, deps: Omit<WorkerClientDeps, 'held' | 'mayEject'>) {
     const { limits } = deps;
     this.#members = members;
     this.autopsies = new Autopsies(members, deps);
     this.held = new HeldModels(limits.heldModels);
-    this.#deps = { ...deps, held: this.held };
+    this.#deps = {
+      ...deps,
+      held: this.held,
+      mayEject: () => mayEject(this.#clients.size, this.ejected, limits),
+    };
     this.homeless = new QueueShares({
       requests: limits.workerQueueRequests,
       bytes: limits.workerQueueBytes,
     });
     this.#unwatch = members.watch((list) => this.#update(list));
     this.#update(members.list());
+    this.#heartbeat = new Heartbeat({
+      clients: () => [...this.#clients.values(), ...this.#retiring],
+      limits,
+      now: deps.now,
+    });
   }
 
   members(): readonly Member[] {
@@ -43,9 +55,19 @@ export class Fleet {
   }
 
   get connected(): number {
-    let connected = 0;
-    for (const client of this.#clients.values()) if (client.isConnected) connected++;
-    return connected;
+    return this.#count(({ isConnected }) => isConnected);
+  }
+
+  get silent(): number {
+    return this.#count(({ isConnected, health }) => isConnected && health.isSilent);
+  }
+
+  get ejected(): number {
+    return this.#count(({ health }) => health.isEjected);
+  }
+
+  get known(): number {
+    return this.#clients.size;
   }
 
   get inFlight(): number {
@@ -75,6 +97,7 @@ export class Fleet {
 
   close(): void {
     this.#unwatch();
+    this.#heartbeat.stop();
     this.autopsies.close();
     for (const client of [...this.#clients.values(), ...this.#retiring]) client.close();
     this.#clients.clear();
@@ -101,6 +124,12 @@ export class Fleet {
   #retire(client: WorkerClient): void {
     this.#retiring.add(client);
     client.closeWhenIdle(() => this.#retiring.delete(client));
+  }
+
+  #count(isCounted: (client: WorkerClient) => boolean): number {
+    let count = 0;
+    for (const client of this.#clients.values()) if (isCounted(client)) count++;
+    return count;
   }
 
   #wake(): void {

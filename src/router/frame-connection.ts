@@ -1,19 +1,24 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { Client } from 'undici';
+import { FrameReader } from '../wire/frame-reader.ts';
 import { FRAME_PATH, FRAME_PROTOCOL } from '../wire/frames.ts';
 
-const CONNECT_TIMEOUT_MS = 2_000;
 const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 2_000;
 
 export interface FrameConnectionDeps {
   readonly address: string;
   readonly token: string;
+  /** For the connection, and again for the answer that frames may come. */
+  readonly timeoutMs: number;
+  readonly maxFrameBytes: number;
   readonly logger: Logger;
   readonly random: () => number;
   /** A fresh socket; its listeners are the callee's. */
   readonly onConnect: (socket: Duplex) => void;
+  /** One whole frame; throws when it is none of ours, which ends the connection. */
+  readonly onFrame: (frame: Buffer) => void;
   readonly onDisconnect: () => void;
 }
 
@@ -30,8 +35,8 @@ export class FrameConnection {
     this.#deps = deps;
     this.#client = new Client(deps.address, {
       allowH2: false,
-      connect: { timeout: CONNECT_TIMEOUT_MS, noDelay: true, keepAlive: true },
-      headersTimeout: CONNECT_TIMEOUT_MS,
+      connect: { timeout: deps.timeoutMs, noDelay: true, keepAlive: true },
+      headersTimeout: deps.timeoutMs,
     });
     this.#connect();
   }
@@ -71,7 +76,16 @@ export class FrameConnection {
       this.#deps.onDisconnect();
       this.#retry(failure);
     });
-    this.#deps.onConnect(socket);
+    const { maxFrameBytes, onConnect, onFrame } = this.#deps;
+    const reader = new FrameReader(maxFrameBytes);
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk, onFrame);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    onConnect(socket);
   }
 
   #retry(error: Error | undefined): void {

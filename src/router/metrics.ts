@@ -4,14 +4,26 @@ const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
 
-export type RetryReason = 'not_sent' | 'lost' | 'shutting_down' | 'overloaded' | 'store_unavailable';
+export type RetryReason =
+  | 'not_sent'
+  | 'lost'
+  | 'silent'
+  | 'shutting_down'
+  | 'overloaded'
+  | 'store_unavailable';
 
 /** What the gauges read when they are scraped. */
 export interface RouterGauges {
   tableAgeMs(): number;
   tableModels(): number;
   inFlight(): number;
+  knownWorkers(): number;
   connectedWorkers(): number;
+  /** Connected, but they give no sign of life. */
+  silentWorkers(): number;
+  /** Passed over for their failures, or on probation after that. */
+  ejectedWorkers(): number;
+  hotModels(): number;
 }
 
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
@@ -67,6 +79,25 @@ export function createRouterMetrics(registry: Registry) {
       help: 'Frame connections to workers that ended without being asked to.',
       registers,
     }),
+    ...aheadMetrics(registers),
+  };
+}
+
+/** What routers do beside answering. */
+function aheadMetrics(registers: Registry[]) {
+  return {
+    ejections: new Counter({
+      name: 'shoal_router_worker_ejections_total',
+      help: 'Times that a worker was passed over for a while, by cause: silence, calls (several in a row failed).',
+      labelNames: ['cause'] as const,
+      registers,
+    }),
+    copyChanges: new Counter({
+      name: 'shoal_router_copy_changes_total',
+      help: 'Copies of hot models, by what became of them: grown, shrunk, failed (could not be warmed).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     pins: new Counter({
       name: 'shoal_router_pins_total',
       help: 'Times that workers were told to keep a model with minCopies, by what became of it: kept, failed.',
@@ -105,5 +136,15 @@ export function watchRouterGauges(registry: Registry, gauges: RouterGauges): voi
   gauge('shoal_router_in_flight', 'Requests that workers have not answered yet.', () => gauges.inFlight());
   gauge('shoal_router_connected_workers', 'Workers with a frame connection.', () =>
     gauges.connectedWorkers(),
+  );
+  gauge('shoal_router_known_workers', 'Workers in the list of members.', () => gauges.knownWorkers());
+  gauge('shoal_router_silent_workers', 'Connected workers that give no sign of life.', () =>
+    gauges.silentWorkers(),
+  );
+  gauge('shoal_router_ejected_workers', 'Workers passed over for failures, probation included.', () =>
+    gauges.ejectedWorkers(),
+  );
+  gauge('shoal_router_hot_models', 'Models that are on more than one worker for their load.', () =>
+    gauges.hotModels(),
   );
 }

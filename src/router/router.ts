@@ -5,7 +5,9 @@ import type { Limits } from '../core/limits.ts';
 import { RetryBudget } from '../core/retry-budget.ts';
 import type { Member, Members } from '../stores/members/members.ts';
 import type { Registry } from '../stores/registry/registry.ts';
+import { type ModelKey, parseModelKey } from '../wire/model-key.ts';
 import { Fleet } from './fleet.ts';
+import { HotModels } from './hot-models.ts';
 import { Keeper } from './keeper.ts';
 import { createRouterMetrics, watchRouterGauges } from './metrics.ts';
 import { createPrefetcher, type Prefetch } from './prefetch.ts';
@@ -52,8 +54,9 @@ export function createRouter(options: RouterOptions): Router {
   const table = new RoutingTable();
   const follower = new TableFollower({ registry, table, limits, logger, now, random });
   const control = new WorkerControl(token);
-  const isAlive = (member: Member) => control.isAlive(member);
-  const fleet = new Fleet(members, { token, limits, metrics, logger, isAlive, now, random });
+  const fleet = new Fleet(members, { token, limits, metrics, logger, now, random });
+  const orderOf = (key: ModelKey) => orderOfKey(table, fleet, key);
+  const hot = new HotModels({ fleet, control, orderOf, limits, metrics, logger, now, random });
   const shadow = new Shadow({ fleet, metrics, logger, now, random });
   const budget = new RetryBudget(now());
   const deathBudget = new RetryBudget(now());
@@ -61,7 +64,11 @@ export function createRouter(options: RouterOptions): Router {
     tableAgeMs: () => follower.ageMs(),
     tableModels: () => table.modelCount,
     inFlight: () => fleet.inFlight,
+    knownWorkers: () => fleet.known,
     connectedWorkers: () => fleet.connected,
+    silentWorkers: () => fleet.silent,
+    ejectedWorkers: () => fleet.ejected,
+    hotModels: () => hot.size,
   });
   const notReady = (): string | undefined => {
     if (!follower.isReady()) return 'the routing table is not loaded yet';
@@ -70,6 +77,7 @@ export function createRouter(options: RouterOptions): Router {
   const deps = {
     table,
     fleet,
+    hot,
     budget,
     deathBudget,
     metrics,
@@ -94,6 +102,7 @@ export function createRouter(options: RouterOptions): Router {
     reached: (revision) => follower.reached(revision),
     async stop() {
       const keeping = keeper.stop();
+      hot.stop();
       await follower.stop();
       fleet.close();
       // Ends what the keeper still waits for.
@@ -101,4 +110,14 @@ export function createRouter(options: RouterOptions): Router {
       await keeping;
     },
   };
+}
+
+/** The workers that a model may run on, in its order; none when it isn't there any more. */
+function orderOfKey(table: RoutingTable, fleet: Fleet, key: ModelKey): readonly Member[] {
+  const { tenant = '', model = '' } = parseModelKey(key) ?? {};
+  const owner = table.tenant(tenant);
+  const entry = owner?.models.get(model);
+  return owner === undefined || entry === undefined
+    ? []
+    : fleet.placement.order(tenant, model, entry, owner.shardSize);
 }

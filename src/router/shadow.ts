@@ -50,7 +50,11 @@ export class Shadow {
     const mayHold =
       fleet.held.holdersOf(key).length > 0 || clients.some((client) => client?.owesSilently(key, nowMs));
     const idle = clients.find(
-      (client) => client?.isConnected && client.inFlight === 0 && client.queueDelayMs(nowMs) === 0,
+      (client) =>
+        client?.isConnected &&
+        !client.health.isPassedOver(nowMs, 1) &&
+        client.inFlight === 0 &&
+        client.queueDelayMs(nowMs) === 0,
     );
     if (idle === undefined || mayHold) {
       metrics.shadow.inc({ outcome: 'skipped_busy' });

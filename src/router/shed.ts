@@ -1,6 +1,5 @@
 import type { FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { overloaded, type ShoalError } from '../core/errors.ts';
-import type { PredictDeps } from './predict.ts';
 import { timeoutOf } from './request-options.ts';
 import type { TableModel, TableTenant } from './routing-table.ts';
 import type { RouterDeps } from './server.ts';
@@ -11,10 +10,10 @@ export interface ModelName {
   readonly model?: string;
 }
 
-type ShedDeps = Pick<PredictDeps, 'table' | 'fleet' | 'metrics'>;
+type ShedDeps = Pick<RouterDeps, 'table' | 'fleet' | 'metrics' | 'limits'>;
 
 /**
- * Refuses a prediction before its body is read, when neither copy of the model could answer this tenant in time.
+ * Refuses a prediction before its body is read, when no worker that may have a copy of the model could answer this tenant in time.
  * What a tenant has under way itself decides, and the pace at which that gets done: one that asks for little is
  * never refused for another's flood.
  */
@@ -31,7 +30,7 @@ export function shedding(
 }
 
 function foreseenRefusal(
-  { table, fleet }: ShedDeps,
+  { table, fleet, limits }: ShedDeps,
   { tenant, model }: ModelName,
   timeoutMs: number,
 ): ShoalError | undefined {
@@ -40,7 +39,7 @@ function foreseenRefusal(
   const [name, entry] = model === undefined ? firstOf(owner) : [model, owner?.models.get(model)];
   // What is wrong with the name, or that nobody is there, is told by the prediction itself.
   if (owner === undefined || name === undefined || entry === undefined) return undefined;
-  const mostCopies = model === undefined ? Number.POSITIVE_INFINITY : 2;
+  const mostCopies = model === undefined ? Number.POSITIVE_INFINITY : limits.maxCopies;
   let copies = 0;
   let drainMs = Number.POSITIVE_INFINITY;
   for (const { id } of fleet.placement.order(tenant, name, entry, owner.shardSize)) {

@@ -41,8 +41,11 @@ export function v1FleetRoutes(app: FastifyInstance, deps: RouterDeps): void {
 
 async function workerOf(deps: RouterDeps, member: Member) {
   const state = await stateOf(deps, member);
-  const inFlight = deps.fleet.client(member.id)?.inFlight ?? 0;
-  return { ...(state ?? { state: 'unreachable' }), ...member, inFlight };
+  const client = deps.fleet.client(member.id);
+  const standing = client?.isConnected === true ? client.health.standing(deps.now()) : 'away';
+  const { id, address, zone, weight } = member;
+  const known = { id, address, zone, weight, standing, inFlight: client?.inFlight ?? 0 };
+  return { ...(state ?? { state: 'unreachable' }), ...known };
 }
 
 /** Undefined when the worker doesn't tell, which is logged. */

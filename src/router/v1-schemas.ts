@@ -105,6 +105,10 @@ export const workersSchema = {
           state: Type.String({
             description: '`ready`, `draining`, or `unreachable`, and then nothing more.',
           }),
+          standing: Type.String({
+            description:
+              'As this router sees it: `connected`; `silent`, giving no sign of life; `ejected`, passed over for failures, then on `probation`; `draining`, taking no more requests; `away`, without a connection.',
+          }),
           inFlight: Type.Integer({ description: 'Sent by this router and not answered.' }),
           pid: Type.Optional(Type.Integer()),
           lanes: Type.Optional(Type.Integer()),

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Limits } from '../core/limits.ts';
 import { QueueShares, WAIT_SHARE } from '../core/queue-shares.ts';
 import type { Member } from '../stores/members/members.ts';
-import { FrameReader } from '../wire/frame-reader.ts';
 import {
   type AnswerFrame,
   decodeFrame,
@@ -12,17 +11,16 @@ import {
   FrameError,
   type HeldFrame,
   maxFrameBytes,
+  PING_FRAME,
 } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
-import { silenceOf } from './copy-choice.ts';
 import type { Caller } from './caller.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { FrameConnection } from './frame-connection.ts';
 import type { HeldModels } from './held-models.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { OwedModels } from './owed-models.ts';
-import { Probe } from './probe.ts';
-import { WorkerPulse } from './worker-pulse.ts';
+import { WorkerHealth } from './worker-health.ts';
 import type { Outcome, Pending, WorkerRequest } from './worker-request.ts';
 
 export interface WorkerClientDeps {
@@ -31,17 +29,20 @@ export interface WorkerClientDeps {
   readonly metrics: RouterMetrics;
   readonly logger: Logger;
   readonly held: HeldModels<WorkerClient>;
-  /** Asks the worker beside its frames whether it lives; bounded in time, never rejects. */
-  readonly isAlive: (member: Member) => Promise<boolean>;
+  /** Whether one more worker may be passed over for its failures. */
+  readonly mayEject: () => boolean;
   readonly now: () => number;
   readonly random: () => number;
 }
 
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
+/** By then a worker says that a model holds a lane there, as `laneOverrunMs` has it. */
+const TELLS_FACTOR = 1.5;
 
 /** One worker as a router sees it: what is under way there, and how busy it says it is. */
 export class WorkerClient {
   readonly member: Member;
+  readonly health: WorkerHealth;
   readonly #deps: WorkerClientDeps;
   readonly #connection: FrameConnection;
   readonly #onReady: () => void;
@@ -52,13 +53,10 @@ export class WorkerClient {
   #onIdle: (() => void) | undefined;
   readonly #shares: QueueShares;
   readonly #owed: OwedModels;
-  readonly #silenceMs: number;
   /** Since when it has, or hasn't, a connection. */
   #turnedAtMs: number;
   /** Handed to the socket and given up since it last had nothing to send. */
   #abandonedBytes = 0;
-  readonly #pulse = new WorkerPulse();
-  readonly #probes: Probe;
   /** Models of which a run holds a lane there: as many as it has lanes. */
   readonly #holding = new Set<ModelKey>();
   #nextId = 0;
@@ -69,18 +67,20 @@ export class WorkerClient {
     this.#deps = deps;
     const { workerQueueRequests, workerQueueBytes, heldModels } = deps.limits;
     this.#shares = new QueueShares({ requests: workerQueueRequests, bytes: workerQueueBytes });
-    this.#silenceMs = silenceOf(deps.limits);
-    this.#owed = new OwedModels({ rememberMs: this.#silenceMs, maxRemembered: heldModels });
+    const rememberMs = TELLS_FACTOR * deps.limits.laneOverrunMs;
+    this.#owed = new OwedModels({ rememberMs, maxRemembered: heldModels });
     this.#turnedAtMs = deps.now();
-    const { address } = member;
     const logger = deps.logger.child({ worker: member.id });
-    this.#probes = new Probe(logger);
+    this.health = new WorkerHealth({ ...deps, logger });
     this.#connection = new FrameConnection({
-      address,
+      address: member.address,
       token: deps.token,
+      timeoutMs: deps.limits.workerConnectMs,
       logger,
       random: deps.random,
+      maxFrameBytes: maxFrameBytes(deps.limits),
       onConnect: (socket) => this.#onConnect(socket),
+      onFrame: (frame) => this.#onFrame(frame),
       onDisconnect: () => this.#onDisconnect(),
     });
   }
@@ -100,12 +100,12 @@ export class WorkerClient {
 
   /** How long a request would wait there, as far as it is known. */
   queueDelayMs(nowMs: number): number {
-    return this.#pulse.queueDelayMs(nowMs);
+    return this.health.queueDelayMs(nowMs);
   }
 
-  /** It has owed answers for longer than any ordinary run and given none: it may be frozen, or cut off. */
-  isSilent(nowMs: number): boolean {
-    return this.#pulse.owedMs(nowMs) > this.#silenceMs;
+  /** Since when it has this connection; another one may be another process. */
+  get connectedAtMs(): number {
+    return this.#turnedAtMs;
   }
 
   /**
@@ -114,7 +114,7 @@ export class WorkerClient {
    */
   owesSilently(key: ModelKey, nowMs: number): boolean {
     const isExplained = this.#holding.size > 0 && !this.#holding.has(key);
-    return !isExplained && this.#owed.isSilent(key, nowMs) && !this.isSilent(nowMs);
+    return !isExplained && this.#owed.isSilent(key, nowMs) && !this.health.isSilent;
   }
 
   /** Why it would refuse this tenant's next request now, or not have it answered in time; its body isn't known yet. */
@@ -126,7 +126,7 @@ export class WorkerClient {
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */
-  send(request: WorkerRequest, caller: Caller): Promise<Outcome> {
+  send(request: WorkerRequest, caller: Caller, mayLeave?: () => boolean): Promise<Outcome> {
     const { limits, now } = this.#deps;
     const nowMs = now();
     const timeoutMs = Math.min(MAX_TIMEOUT_MS, Math.ceil(request.deadlineAtMs - nowMs));
@@ -145,15 +145,36 @@ export class WorkerClient {
     }
     const refusal = this.#refusal(tenant, frame.length);
     if (refusal !== undefined) return Promise.resolve(refusal);
-    if (this.#pending.size === 0) this.#pulse.owes(nowMs);
     return new Promise((settle) => {
-      const timer = setTimeout(() => this.#expire(id), timeoutMs);
-      this.#pending.set(id, { key, tenant, frame, timer, settle });
+      const timer = setTimeout(() => this.#cancel(id, { kind: 'deadline' }), timeoutMs);
+      this.#pending.set(id, { key, tenant, frame, timer, settle, mayLeave });
       this.#shares.add(tenant, frame.length, nowMs);
       this.#owed.sent(key, nowMs);
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });
       batch.add(frame);
     });
+  }
+
+  /** Past the frames that wait for the socket: only the write under way is before it. */
+  ping(): void {
+    this.health.pinged();
+    this.#socket?.write(PING_FRAME, (error) => {
+      if (!error) this.health.pingWritten();
+    });
+  }
+
+  /** It is silent: what is under way there leaves if it may. What holds a lane there doesn't walk on. */
+  handOver(): void {
+    for (const [id, { key, mayLeave }] of this.#pending) {
+      if (!this.#holding.has(key) && mayLeave?.() === true) this.#cancel(id, { kind: 'silent' });
+    }
+  }
+
+  /** Nothing came for so long that only a new connection can tell whether it lives. */
+  drop(): void {
+    this.#socket?.destroy(
+      new Error(`nothing came from the worker within ${this.#deps.limits.workerSilenceMs} ms`),
+    );
   }
 
   /** Ends the connection once the last answer, or its deadline, has come. */
@@ -198,37 +219,34 @@ export class WorkerClient {
       limits.framesPerWrite,
     );
     this.#turnedAtMs = this.#deps.now();
-    this.#pulse.connected(this.#turnedAtMs);
-    const reader = new FrameReader(maxFrameBytes(limits));
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk, (frame) => this.#onFrame(frame));
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-    });
+    this.health.connected(this.#turnedAtMs);
     this.#onReady();
   }
 
   #onFrame(bytes: Buffer): void {
     const frame = decodeFrame(bytes);
-    if (frame.type === 'held') return this.#onHeld(frame);
-    if (frame.type !== 'answer') throw new FrameError(`a worker sent a ${frame.type} frame`);
     const nowMs = this.#deps.now();
-    this.#pulse.answered(nowMs, frame.queueDelayUs / 1_000);
+    if (frame.type === 'pong') return this.health.ponged(nowMs, frame.queueDelayUs / 1_000, frame.draining);
+    if (frame.type === 'held') return this.#onHeld(frame, nowMs);
+    if (frame.type !== 'answer') throw new FrameError(`a worker sent a ${frame.type} frame`);
+    this.health.answered(nowMs, frame.queueDelayUs / 1_000);
     const pending = this.#pending.get(frame.id);
     if (pending !== undefined) this.#onAnswer(pending, frame, nowMs);
     // None is pending when the answer crossed our cancel.
     this.#settle(frame.id, { kind: 'answer', frame });
   }
 
-  #onHeld({ key, isHeld }: HeldFrame): void {
+  #onHeld({ key, isHeld }: HeldFrame, nowMs: number): void {
+    this.health.heard(nowMs);
     if (isHeld) this.#holding.add(key);
     else this.#holding.delete(key);
     this.#deps.held.set(key, this, isHeld);
   }
 
   #onAnswer({ key, tenant }: Pending, { result, runUs }: AnswerFrame, nowMs: number): void {
+    if (result.ok) this.health.wentWell(nowMs);
+    else if (result.code === 'SHUTTING_DOWN') this.health.drains();
+    else if (result.code === 'INTERNAL') this.health.failed(nowMs, key);
     if (result.ok || result.code === 'MODEL_FAILED') {
       this.#owed.answered(key, nowMs, runUs / 1_000);
       this.#shares.answered(tenant, nowMs);
@@ -246,6 +264,7 @@ export class WorkerClient {
     this.#holding.clear();
     this.#owed.clear();
     if (!this.#closing) this.#deps.metrics.connectionsLost.inc();
+    if (!this.#closing && this.#pending.size > 0) this.health.failed(this.#turnedAtMs);
     for (const [id, { frame }] of this.#pending) {
       const isUnsent = batch?.remove(frame) === true;
       this.#settle(id, isUnsent ? { kind: 'away' } : { kind: 'lost', connectedAtMs });
@@ -268,28 +287,12 @@ export class WorkerClient {
     this.#settle(id, outcome);
   }
 
-  /** A worker that hangs lets one deadline after another pass; only a new connection can tell whether it lives. */
-  #expire(id: number): void {
-    const owedMs = this.#pulse.owedMs(this.#deps.now());
-    this.#cancel(id, { kind: 'deadline' });
-    if (owedMs > this.#silenceMs) void this.#probe();
-    if (owedMs < this.#deps.limits.workerSilenceMs) return;
-    this.#socket?.destroy(new Error(`the worker owed answers for ${Math.round(owedMs)} ms and gave none`));
-  }
-
-  async #probe(): Promise<void> {
-    const { isAlive, now } = this.#deps;
-    const isSilent = () => this.isConnected && this.isSilent(now());
-    if (await this.#probes.run(isSilent, () => isAlive(this.member))) this.#pulse.heard(now());
-  }
-
   #settle(id: number, outcome: Outcome): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
     this.#shares.remove(pending.tenant, pending.frame.length);
     clearTimeout(pending.timer);
-    if (this.#pending.size === 0) this.#pulse.owesNothing(this.#deps.now());
     pending.settle(outcome);
     if (this.#pending.size === 0) this.#onIdle?.();
   }

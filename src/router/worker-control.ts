@@ -3,9 +3,6 @@ import { isErrorCode, ShoalError } from '../core/errors.ts';
 import type { Member } from '../stores/members/members.ts';
 import type { WarmAnswer, WarmRequest, WorkerState } from '../wire/control.ts';
 
-/** How long a worker that lives may take to say so. */
-const ALIVE_MS = 500;
-
 type AgentName = 'brief' | 'ahead';
 
 /** The control plane of workers, with every call bounded in time. */
@@ -25,14 +22,6 @@ export class WorkerControl {
   async state(member: Member, timeoutMs: number, model?: string): Promise<WorkerState> {
     const path = model === undefined ? '/state' : `/state?${new URLSearchParams({ model }).toString()}`;
     return (await this.#call(member, 'GET', path, undefined, timeoutMs)) as WorkerState;
-  }
-
-  /** Whether it answers at all. */
-  isAlive(member: Member): Promise<boolean> {
-    return this.state(member, ALIVE_MS).then(
-      () => true,
-      () => false,
-    );
   }
 
   /** A load that a promotion waits for. */

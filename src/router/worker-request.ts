@@ -22,6 +22,8 @@ export type Outcome =
   | { readonly kind: 'away' }
   /** The connection died, and the worker may have begun to run the request. */
   | { readonly kind: 'lost'; readonly connectedAtMs: number }
+  /** It gives no sign of life, and another worker is there: the request was given up, and may have been begun. */
+  | { readonly kind: 'silent' }
   /** Too much is under way at this worker already (`tenant`: of this tenant); nothing was sent. */
   | { readonly kind: 'full'; readonly of: 'queue' | 'tenant'; readonly drainMs: number }
   /** No worker takes a frame of this length; nothing was sent. */
@@ -37,4 +39,6 @@ export interface Pending {
   readonly frame: Buffer;
   readonly timer: NodeJS.Timeout;
   readonly settle: (outcome: Outcome) => void;
+  /** Asked while the worker is silent: whether the request goes elsewhere now. Absent: it stays. */
+  readonly mayLeave: (() => boolean) | undefined;
 }

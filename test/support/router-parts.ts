@@ -3,7 +3,9 @@ import { Registry } from 'prom-client';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { RetryBudget } from '../../src/core/retry-budget.ts';
 import { Fleet } from '../../src/router/fleet.ts';
+import { HotModels } from '../../src/router/hot-models.ts';
 import { createRouterMetrics } from '../../src/router/metrics.ts';
+import { WorkerControl } from '../../src/router/worker-control.ts';
 import { createMemoryMembers } from '../../src/stores/members/memory.ts';
 import type { Member } from '../../src/stores/members/members.ts';
 import { TOKEN } from './fake-worker.ts';
@@ -15,8 +17,6 @@ export interface RouterPartsOptions {
   readonly budget?: RetryBudget;
   readonly deathBudget?: RetryBudget;
   readonly token?: string;
-  /** Absent: who is silent is taken to be frozen. */
-  readonly isAlive?: () => Promise<boolean>;
 }
 
 /** A fleet over given members, and what dispatching needs, with real clocks and sockets. */
@@ -28,10 +28,14 @@ export function createRouterParts(members: readonly Member[], options: RouterPar
   const logger = pino({ level: 'silent' });
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { budget = new RetryBudget(now()), deathBudget = new RetryBudget(now()), token = TOKEN } = options;
-  const { isAlive = () => Promise.resolve(false) } = options;
-  const deps = { token, limits, metrics, logger, isAlive, now, random: Math.random };
+  const deps = { token, limits, metrics, logger, now, random: Math.random };
   const fleet = new Fleet(store, deps);
+  const control = new WorkerControl(token);
+  // Models are told apart by their key; a test's models may run on every worker.
+  const orderOf = () => store.list();
+  const hot = new HotModels({ fleet, control, orderOf, limits, metrics, logger, now, random: Math.random });
   return {
+    hot,
     members: store,
     registry,
     metrics,

@@ -2,18 +2,11 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { RetryBudget } from '../../../src/core/retry-budget.ts';
 import { Caller } from '../../../src/router/caller.ts';
-import { dispatch } from '../../../src/router/dispatch.ts';
 import type { Member } from '../../../src/stores/members/members.ts';
 import { type FakeWorker, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
-import {
-  type Cleanups,
-  codeOf,
-  dying,
-  failing,
-  startDispatch,
-  workerRequest,
-} from '../../support/router-dispatch.ts';
+import { until } from '../../support/until.ts';
+import { type Cleanups, codeOf, dying, failing, startDispatch } from '../../support/router-dispatch.ts';
 
 const cleanups: Cleanups = [];
 afterEach(async () => {
@@ -43,16 +36,84 @@ describe('dispatch', () => {
     );
   });
 
-  it('turns away from a worker that hangs', async () => {
+  it('tries what a worker that falls silent has on one more that lives, and keeps others from it', async () => {
+    const limits = { workerPingMs: 20, workerFrozenMs: 60 };
     const asked = new Happening();
-    const { fakes, parts, send } = await startDispatch(cleanups, [{ onRequest: () => asked.happen() }, {}]);
-    const hanging = codeOf(send(1_000));
-    await asked.times(1);
-    const later = { ...parts, now: () => performance.now() + 1_000 };
-    const order = fakes.map(({ member }) => member);
-    const { worker } = await dispatch(later, () => order, workerRequest(), new Caller());
-    assert.equal(worker, fakes[1]?.member.id);
-    assert.equal(await hanging, 'DEADLINE_EXCEEDED');
+    const frozen = { onRequest: () => asked.happen(), answersPings: () => false };
+    const { fakes, parts, send } = await startDispatch(cleanups, [frozen, {}], { limits });
+    const sending = Array.from({ length: 100 }, () => send());
+    await asked.times(100);
+    for (const { worker } of await Promise.all(sending)) assert.equal(worker, fakes[1]?.member.id);
+    assert.equal((await send()).worker, fakes[1]?.member.id);
+    assert.equal(fakes[0]?.requests.length, 100);
+    const { values } = await parts.metrics.retries.get();
+    assert.deepEqual(values, [{ labels: { reason: 'silent' }, value: 100 }]);
+  });
+
+  it('tries what was at two workers that fell silent on no third, and leaves it where nobody else lives', async () => {
+    const limits = { workerPingMs: 20, workerFrozenMs: 60 };
+    const asked = new Happening();
+    let isFrozen = false;
+    const frozen = { onRequest: () => asked.happen(), answersPings: () => false };
+    const second = { onRequest: () => ((isFrozen = true), asked.happen()), answersPings: () => !isFrozen };
+    const { fakes, send } = await startDispatch(cleanups, [frozen, second, {}], { limits });
+    assert.equal(await codeOf(send(1_500)), 'DEADLINE_EXCEEDED');
+    assert.deepEqual(
+      fakes.map(({ requests }) => requests.length),
+      [1, 1, 0],
+    );
+    const alone = await startDispatch(cleanups, [frozen, { answersPings: () => false }], { limits });
+    assert.equal(await codeOf(alone.send(500)), 'DEADLINE_EXCEEDED', 'nobody is known to live');
+    assert.equal(alone.fakes[1]?.requests.length, 0);
+  });
+
+  it('passes a worker over that said it stops, without a retry for each request', async () => {
+    const { fakes, parts, send } = await startDispatch(cleanups, [
+      { onRequest: failing('SHUTTING_DOWN') },
+      {},
+    ]);
+    for (let index = 0; index < 10; index++) assert.equal((await send()).worker, fakes[1]?.member.id);
+    assert.equal(fakes[0]?.requests.length, 1);
+    assert.equal(parts.fleet.client(fakes[0]?.member.id ?? '')?.health.standing(0), 'draining');
+  });
+
+  it('passes a worker over for a while whose store fails what another answers, and asks it again one by one', async () => {
+    const limits = { workerFailures: 3, workerEjectMs: 200, workerEjectMaxMs: 200 };
+    let isBroken = true;
+    const { fakes, parts, send } = await startDispatch(
+      cleanups,
+      [
+        {
+          onRequest: (_frame, answer) =>
+            isBroken ? answer.fail('STORE_UNAVAILABLE', 'the disk is gone') : answer.echo(),
+        },
+        {},
+      ],
+      { limits },
+    );
+    const id = fakes[0]?.member.id ?? '';
+    for (let index = 0; index < 3; index++) assert.equal((await send()).worker, fakes[1]?.member.id);
+    assert.equal(parts.fleet.ejected, 1);
+    assert.equal((await send()).worker, fakes[1]?.member.id);
+    assert.equal(fakes[0]?.requests.length, 3);
+    const standing = () => parts.fleet.client(id)?.health.standing(parts.now());
+    await until('it is on probation', () => standing() === 'probation');
+    await send();
+    assert.equal(fakes[0]?.requests.length, 4);
+    assert.equal(standing(), 'ejected', 'one failure is enough then');
+    await until('it is on probation again', () => standing() === 'probation');
+    isBroken = false;
+    assert.equal((await send()).worker, id);
+    assert.equal(parts.fleet.ejected, 0);
+  });
+
+  it('blames no worker for what no other can do either', async () => {
+    const broken = { onRequest: failing('STORE_UNAVAILABLE') };
+    const { parts, send } = await startDispatch(cleanups, [broken, broken], {
+      limits: { workerFailures: 1 },
+    });
+    for (let index = 0; index < 5; index++) assert.equal(await codeOf(send()), 'STORE_UNAVAILABLE');
+    assert.equal(parts.fleet.ejected, 0);
   });
 
   it('tries the next of the shard when one is overloaded, stops, or lost its store', async () => {

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { until } from '../../support/until.ts';
 import { Caller } from '../../../src/router/caller.ts';
 import type { WorkerRequest } from '../../../src/router/worker-request.ts';
-import type { RequestFrame } from '../../../src/wire/frames.ts';
+import { encodePong, type RequestFrame } from '../../../src/wire/frames.ts';
 import { type FakeAnswer, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
 import { connected, createRouterParts } from '../../support/router-parts.ts';
@@ -75,15 +75,13 @@ describe('WorkerClient', () => {
     assert.equal(worker.requests.length, 0);
   });
 
-  it('answers a frozen worker by the deadline, tells it to forget, and measures its silence', async () => {
+  it('gives up at the deadline, and tells the worker to forget', async () => {
     const { worker, client } = await startClient(cleanups, { onRequest: () => undefined });
     const late = client.send(workerRequest({ timeoutMs: 30 }), new Caller());
     assert.deepEqual(await late, { kind: 'deadline' });
     const caller = new Caller();
     const gone = client.send(workerRequest(), caller);
     while (worker.requests.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
-    assert.ok(client.isSilent(performance.now() + 1_000));
-    assert.ok(!client.isSilent(performance.now()));
     caller.leave();
     assert.deepEqual(await gone, { kind: 'gone' });
     while (worker.cancelled.length < 2) await once([...worker.sockets][0] as Duplex, 'data');
@@ -91,43 +89,63 @@ describe('WorkerClient', () => {
       worker.cancelled,
       worker.requests.map(({ id }) => id),
     );
-    assert.ok(!client.isSilent(performance.now() + 1_000), 'nothing is owed any more');
   });
 
-  it('is silent over many short deadlines too, until it says beside its frames that it lives', async () => {
-    const probes: ((isAlive: boolean) => void)[] = [];
-    const isAlive = () => new Promise<boolean>((resolve) => probes.push(resolve));
-    const options = { limits: { laneOverrunMs: 20 }, isAlive };
-    const { client } = await startClient(cleanups, { onRequest: () => undefined }, options);
-    while (probes.length === 0) {
-      assert.deepEqual(await client.send(workerRequest({ timeoutMs: 10 }), new Caller()), {
-        kind: 'deadline',
-      });
-    }
-    assert.ok(client.isSilent(performance.now()));
-    probes[0]?.(false);
-    await until('it is asked again', () => probes.length === 2);
-    assert.ok(client.isSilent(performance.now()));
-    probes[1]?.(true);
-    await until('it is heard', () => !client.isSilent(performance.now()));
-  });
-
-  it('drops the connection of a worker that owes answers and gives none for too long', async () => {
-    let isHung = true;
+  it('is silent when pings go unanswered, busy or idle, until it is heard again', async () => {
+    let isFrozen = false;
     const { worker, client, parts } = await startClient(
       cleanups,
-      { onRequest: (_frame, answer) => isHung || answer.echo() },
-      { limits: { workerSilenceMs: 100 } },
+      { onRequest: () => undefined, answersPings: () => !isFrozen },
+      { limits: { workerPingMs: 10, workerIdlePingMs: 20, workerFrozenMs: 30, workerEjectMs: 1 } },
+    );
+    for (const isBusy of [false, true]) {
+      isFrozen = true;
+      const caller = new Caller();
+      const outcome = isBusy ? client.send(workerRequest(), caller) : undefined;
+      await until('it is silent', () => client.health.isSilent);
+      assert.ok(client.isConnected && client.health.isPassedOver(performance.now(), 0));
+      assert.equal(parts.fleet.silent, 1);
+      isFrozen = false;
+      // It answers what came while it was frozen.
+      for (const socket of worker.sockets) socket.write(encodePong(0, false));
+      await until('it is heard', () => client.health.standing(performance.now()) === 'connected');
+      caller.leave();
+      if (outcome !== undefined) assert.deepEqual(await outcome, { kind: 'gone' });
+    }
+  });
+
+  it('gives requests up at a silent worker only when they may leave', async () => {
+    const { client } = await startClient(
+      cleanups,
+      { onRequest: () => undefined, answersPings: () => false },
+      { limits: { workerPingMs: 10, workerFrozenMs: 30 } },
+    );
+    let isElsewhere = false;
+    const asked = new Happening();
+    const leaving = client.send(workerRequest(), new Caller(), () => {
+      asked.happen();
+      return isElsewhere;
+    });
+    const staying = client.send(workerRequest({ timeoutMs: 1_000 }), new Caller());
+    await asked.times(3);
+    isElsewhere = true;
+    assert.deepEqual(await leaving, { kind: 'silent' });
+    assert.equal(client.inFlight, 1);
+    assert.deepEqual(await staying, { kind: 'deadline' });
+  });
+
+  it('drops the connection of a worker that is silent for too long', async () => {
+    let isFrozen = true;
+    const { worker, client, parts } = await startClient(
+      cleanups,
+      { onRequest: (_frame, answer) => isFrozen || answer.echo(), answersPings: () => !isFrozen },
+      { limits: { workerPingMs: 10, workerFrozenMs: 30, workerSilenceMs: 100 } },
     );
     const [socket] = worker.sockets;
     const closed = once(socket as Duplex, 'close');
-    for (let sent = 0; sent < 4 && client.isConnected; sent++) {
-      assert.deepEqual(await client.send(workerRequest({ timeoutMs: 30 }), new Caller()), {
-        kind: 'deadline',
-      });
-    }
+    assert.equal((await client.send(workerRequest(), new Caller())).kind, 'lost');
     await closed;
-    isHung = false;
+    isFrozen = false;
     await connected(parts.fleet, 1);
     assert.equal(await valueOf(client.send(workerRequest({ value: 4 }), new Caller())), 4);
     assert.equal((await parts.metrics.connectionsLost.get()).values[0]?.value, 1);

@@ -11,21 +11,27 @@ const load = fc.record({
 
 describe('the choice between two copies', () => {
   it('stays with the first while it is not clearly busier', () => {
-    assert.equal(prefersSecond(idle, idle), false);
-    assert.equal(prefersSecond({ ...idle, inFlight: 64 }, idle), false);
-    assert.equal(prefersSecond({ ...idle, queueDelayMs: 30 }, { ...idle, queueDelayMs: 20 }), false);
+    assert.equal(prefersSecond(idle, idle, false), false);
+    assert.equal(prefersSecond({ ...idle, inFlight: 4_096 }, idle, false), false);
+    assert.equal(prefersSecond({ ...idle, queueDelayMs: 200 }, idle, false), false);
+    assert.equal(
+      prefersSecond({ ...idle, queueDelayMs: 3_000 }, { ...idle, queueDelayMs: 2_000 }, false),
+      false,
+    );
   });
 
-  it('takes the second when the first has a queue or much under way', () => {
-    assert.equal(prefersSecond({ ...idle, queueDelayMs: 6 }, idle), true);
-    assert.equal(prefersSecond({ ...idle, inFlight: 200 }, idle), true);
+  it('takes the second when a load is shorter than the wait, unless a hot model is about to get a warm copy', () => {
+    assert.equal(prefersSecond({ ...idle, queueDelayMs: 300 }, idle, false), true);
+    assert.equal(prefersSecond({ ...idle, queueDelayMs: 300 }, idle, true), false);
+    assert.equal(prefersSecond({ ...idle, queueDelayMs: 3_000 }, idle, true), true);
   });
 
   it('never takes a second that would keep a request waiting as long', () => {
     fc.assert(
-      fc.property(load, load, (first, second) => {
-        if (prefersSecond(first, second)) assert.ok(expectedWaitMs(second) * 2 < expectedWaitMs(first));
-        assert.ok(!(prefersSecond(first, second) && prefersSecond(second, first)));
+      fc.property(load, load, fc.boolean(), (first, second, isHot) => {
+        if (prefersSecond(first, second, isHot))
+          assert.ok(expectedWaitMs(second) * 2 < expectedWaitMs(first));
+        assert.ok(!(prefersSecond(first, second, isHot) && prefersSecond(second, first, isHot)));
       }),
     );
   });
