@@ -110,7 +110,8 @@ class RedisCandidate implements Candidate {
     const leads = id === this.id;
     this.#leadsUntilMs = leads ? askedAtMs + leaseMs * (1 - MARGIN) : Number.NEGATIVE_INFINITY;
     clearTimeout(this.#steppingDown);
-    if (leads) this.#steppingDown = setTimeout(() => this.#stepDown(), this.#leadsUntilMs - now());
+    // Timers may fire a millisecond early.
+    if (leads) this.#steppingDown = setTimeout(() => this.#stepDown(), this.#leadsUntilMs - now() + 2);
     this.#known.set({ id, address, term });
     const everyMs = leaseMs / RENEWALS;
     return leads ? everyMs : Math.min(everyMs, leftMs + AFTER_MS);
