@@ -92,6 +92,22 @@ describe('tenantShard', () => {
     );
   });
 
+  it('keeps the others when a whole zone goes, and only fills the places that became free', () => {
+    fc.assert(
+      fc.property(name, workers, shardSize, (tenant, list, size) => {
+        const before = ids(tenantShard(tenant, list, size));
+        const left = list.filter(({ zone }) => zone !== 'a');
+        const after = ids(tenantShard(tenant, left, size));
+        const gone = ids(list.filter(({ zone }) => zone === 'a'));
+        assert.deepEqual(
+          minus(before, after).filter((id) => !gone.includes(id)),
+          [],
+        );
+        assert.equal(after.length, Math.min(size, left.length));
+      }),
+    );
+  });
+
   it('is a fixed function: a change of the hash would move every model of every fleet', () => {
     assert.deepEqual(ids(tenantShard('acme', fleet(20, 3), 5)), ['w3', 'w8', 'w13', 'w12', 'w11']);
   });
