@@ -11,9 +11,11 @@ export interface Member {
 /** The live workers. Routers and managers read it; whoever starts or watches workers writes it. */
 export interface Members {
   list(): readonly Member[];
-  /** Calls back after every change, with the new list; returns the way to stop. */
+  /** What each of them last said of itself. */
+  announcements(): readonly Announcement[];
+  /** Calls back after every change of the list (not of what else is announced), with the new one; returns the way to stop. */
   watch(onChange: (members: readonly Member[]) => void): () => void;
-  /** Calls back when a worker's process has died, once a death; returns the way to stop. */
+  /** Calls back when a worker's process has died, and again when more is known of it; returns the way to stop. */
   watchDeaths(onDeath: (death: WorkerDeath) => void): () => void;
 }
 
@@ -22,6 +24,12 @@ export interface WorkerDeath {
   readonly worker: string;
   /** Keys of the models that were being loaded or run when it died; requests for others only waited beside them. */
   readonly atWork: readonly string[];
+  /** Keys of those that may have killed it. Several are suspects: no worker runs them beside each other. */
+  readonly blamed?: readonly string[];
+  /** Keys of those that are in quarantine for it: the others are no suspects for its sake. */
+  readonly guilty?: readonly string[];
+  /** How long ago it died; absent: just now. */
+  readonly agoMs?: number;
 }
 
 /** What a worker says of itself, and says again well before its lease is over. */
@@ -42,11 +50,12 @@ export interface MemberLoad {
 export interface MemberAnnouncer {
   /**
    * Makes it a member until it leaves or its lease is over; to be said again (`MEMBER_RENEWALS` times a lease).
-   * Throws STORE_UNAVAILABLE; whoever announces tries again.
+   * Throws STORE_UNAVAILABLE; whoever announces tries again. IN_USE: another process announces this id at another
+   * address, and its lease isn't over.
    */
   announce(member: Announcement): Promise<void>;
   /** It takes no new requests: routers let go of it at once, before its lease is over. */
-  leave(id: string): Promise<void>;
+  leave(member: Pick<Member, 'id' | 'address'>): Promise<void>;
   /** Tells routers of a death; the member stays until its lease is over or it is announced anew. */
   died(death: WorkerDeath): Promise<void>;
 }

@@ -1,47 +1,27 @@
-import type { Member, Members, WorkerDeath } from './members.ts';
+import { MemberList } from './member-list.ts';
+import type { Announcement, MemberAnnouncer, Members } from './members.ts';
 
-export interface MemoryMembers extends Members {
-  /** Adds a member or replaces the one of its id. */
-  set(member: Member): void;
-  remove(id: string): void;
-  /** Tells of a death; the member stays until it is removed. */
-  died(death: WorkerDeath): void;
-}
+export interface MemoryMembers extends Members, MemberAnnouncer {}
 
-/** The members of one process: whoever starts workers tells it, routers in the same process watch it. */
+/** The members of one process: whoever starts workers tells it, routers in the same process watch it. No lease ends. */
 export function createMemoryMembers(): MemoryMembers {
-  const byId = new Map<string, Member>();
-  const watchers = new Set<(members: readonly Member[]) => void>();
-  const deathWatchers = new Set<(death: WorkerDeath) => void>();
-  let list: readonly Member[] = [];
-
-  function changed(): void {
-    list = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const watcher of watchers) watcher(list);
-  }
-
+  const byId = new Map<string, Announcement>();
+  const members = new MemberList();
   return {
-    list: () => list,
-    watch(onChange) {
-      // A function of our own, so that one callback given twice is two watches.
-      const watcher = (members: readonly Member[]): void => onChange(members);
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
-    watchDeaths(onDeath) {
-      const watcher = (death: WorkerDeath): void => onDeath(death);
-      deathWatchers.add(watcher);
-      return () => deathWatchers.delete(watcher);
-    },
-    set(member) {
+    list: () => members.list(),
+    watch: (onChange) => members.watch(onChange),
+    watchDeaths: (onDeath) => members.watchDeaths(onDeath),
+    announcements: () => members.announcements(),
+    async announce(member) {
       byId.set(member.id, member);
-      changed();
+      members.replace(byId.values());
     },
-    remove(id) {
-      if (byId.delete(id)) changed();
+    async leave({ id }) {
+      byId.delete(id);
+      members.replace(byId.values());
     },
-    died(death) {
-      for (const watcher of deathWatchers) watcher(death);
+    async died(death) {
+      members.tellDeath(death);
     },
   };
 }
