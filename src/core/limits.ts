@@ -92,6 +92,9 @@ export const DEFAULT_LIMITS = {
   /** So many crashes within so long put a version in quarantine. */
   strikes: 3,
   strikeMs: 24 * 3_600_000,
+  /** How long the process that saw a crash waits for the leading manager's answer to it, and for how long it tries to tell. */
+  strikeCallMs: 10_000,
+  strikeTellMs: 120_000,
   /** Crashes with several models at work whose culprit isn't found yet; the models of older ones are no suspects any more. */
   crashesRemembered: 64,
   /** The longest and the default deadline of a prediction. */
@@ -131,6 +134,8 @@ export const DEFAULT_LIMITS = {
   leaveMs: 3_000,
   /** A worker that wasn't announced for so long is out. */
   memberLeaseMs: 6_000,
+  /** How long a worker may take to tell its load to the process that announces it; until it does it isn't announced. */
+  memberStateMs: 1_000,
   /** How often a router asks who the members are. */
   memberPollMs: 500,
   /** A manager that hasn't renewed its lead for so long has lost it. */
