@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchDensity } from './density.ts';
 import { benchFailures } from './failures.ts';
+import { benchHot } from './hot.ts';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
 import { benchMemory } from './memory.ts';
@@ -19,6 +20,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   memory: benchMemory,
   overload: benchOverload,
   failures: benchFailures,
+  hot: benchHot,
   policies: benchPolicies,
   scale: benchScale,
   density: benchDensity,

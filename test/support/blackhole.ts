@@ -24,7 +24,11 @@ export async function startBlackhole(target: string): Promise<Blackhole> {
   const server = createServer({ noDelay: true }, (near) => {
     keep(near);
     // Read, so that the sender's kernel takes what is sent, and thrown away.
-    if (isCut) return void near.resume();
+    if (isCut) {
+      near.resume();
+      return;
+    }
+    let isDead = false;
     const far = connect({ host: hostname, port: Number(port), noDelay: true });
     keep(far);
     for (const [from, to] of [
@@ -34,8 +38,9 @@ export async function startBlackhole(target: string): Promise<Blackhole> {
       from.on('data', (chunk) => void (isDead || to.write(chunk)));
       from.on('close', () => void (isDead || to.destroy()));
     }
-    let isDead = false;
-    cuts.add(() => (isDead = true));
+    cuts.add(() => {
+      isDead = true;
+    });
   });
   const cuts = new Set<() => void>();
   server.listen(0, '127.0.0.1');
