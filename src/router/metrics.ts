@@ -12,6 +12,16 @@ export type RetryReason =
   | 'overloaded'
   | 'store_unavailable';
 
+/** Of a process that loads versions ahead of their first request, router or not. */
+export function prefetchCounter(registers: Registry[]) {
+  return new Counter({
+    name: 'shoal_router_prefetches_total',
+    help: 'Versions loaded as they became stable, by what became of it: loaded, no_room, failed, dropped.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+}
+
 /** What the gauges read when they are scraped. */
 export interface RouterGauges {
   tableAgeMs(): number;
@@ -104,12 +114,7 @@ function aheadMetrics(registers: Registry[]) {
       labelNames: ['outcome'] as const,
       registers,
     }),
-    prefetches: new Counter({
-      name: 'shoal_router_prefetches_total',
-      help: 'Versions loaded as they became stable, by what became of it: loaded, no_room, failed, dropped.',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
+    prefetches: prefetchCounter(registers),
     shadow: new Counter({
       name: 'shoal_router_shadow_requests_total',
       help: 'Copies of requests for shadow versions, by what became of them.',
