@@ -7,6 +7,8 @@ import { errnoCode } from '../store-error.ts';
 /** A file of a machine or container that we can't ask is taken for abandoned after this long without a write. */
 const ABANDONED_MS = 60 * 60 * 1000;
 
+const CHUNK_BYTES = 1024 * 1024;
+
 /** Names in use by this process, so that a second store opened here on the same directory spares them. */
 const ours = new Set<string>();
 const prefix = `${hostname().replaceAll(/[^A-Za-z0-9-]/g, '-')}.${process.pid}.`;
@@ -68,6 +70,17 @@ export class StagingFile {
       at += bytesRead;
     }
     return content;
+  }
+
+  /** The same in pieces; each call gives it from its beginning. */
+  async *chunks(bytes: number): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes; ) {
+      const size = Math.min(CHUNK_BYTES, bytes - at);
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(size), 0, size, at);
+      if (bytesRead === 0) throw new Error(`a staging file has ${at} of ${bytes} bytes`);
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
   }
 
   /** The content is durable when this returns; the name isn't. */
