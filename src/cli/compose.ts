@@ -62,7 +62,8 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   const token = randomBytes(32).toString('base64url');
   const now = (): number => performance.now();
   const strike = (crash: string, blamed: readonly Blame[]) => manager.strikes.crashed(crash, blamed);
-  const fleet = new WorkerFleet(workerTemplate(settings, token), { members, logger, strike, now });
+  const told = { members, deaths: members, logger, strike, now };
+  const fleet = new WorkerFleet(workerTemplate(settings, token), told);
   stack.defer(() => fleet.stop());
   const router = createRouter({
     registry,
@@ -105,7 +106,7 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   await app.register(manager.routes);
   stack.defer(() => closeApp(app, limits.drainMs));
   const isEmpty = (await registry.position())?.revision === 0;
-  await Promise.all([fleet.start(settings.workers), router.ready]);
+  await Promise.all([fleet.start(workerIds(settings.workers)), router.ready]);
   const origin = await listen(app, settings);
   const running = stack.move();
   return {
@@ -129,9 +130,15 @@ async function openStores({ data, limits }: CompositionSettings, stack: AsyncDis
   return { registry, artifacts, plans };
 }
 
+function workerIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `worker-${index}`);
+}
+
 function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {
-  const { lanes, budgetBytes, limits, logLevel, data, cache, cacheBytes, idleTtlMs } = settings;
-  const place = { zone: 'local', host: '127.0.0.1', port: 0 };
+  const { lanes, budgetBytes, logLevel, data, cache, cacheBytes, idleTtlMs } = settings;
+  // Its routers are in this process and know at once.
+  const limits = { ...settings.limits, leaveMs: 0 };
+  const place = { zone: 'local', weight: 1, host: '127.0.0.1', port: 0 };
   const ttl = idleTtlMs === undefined ? {} : { idleTtlMs };
   const artifacts = {
     artifactsDir: data.artifactsDir,

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
-import type { MemoryMembers } from '../stores/members/memory.ts';
 import { type CrashReport, readJournal } from '../wire/crash-journal.ts';
 import {
   WORKER_ENV,
@@ -10,6 +9,7 @@ import {
   type WorkerMessage,
   type WorkerProcessConfig,
 } from '../wire/worker-process.ts';
+import type { MemberLease } from './member-lease.ts';
 
 const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
 /** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
@@ -18,7 +18,7 @@ const MAX_RESTART_DELAY_MS = 5_000;
 const START_MS = 30_000;
 
 export interface WorkerSlotDeps {
-  readonly members: MemoryMembers;
+  readonly lease: MemberLease;
   readonly logger: Logger;
   /** Keys that must not work beside each other, as of now. */
   readonly suspects: () => readonly string[];
@@ -63,9 +63,10 @@ export class WorkerSlot {
       if (child.pid !== undefined) this.#onEnd(performance.now() - startedAt, code, signal);
     });
     child.on('message', (message: WorkerMessage) => {
+      clearTimeout(late);
       if (message.type === 'failed') reject(new Error(`worker ${id} can't start: ${message.message}`));
-      else this.#announce(message.address);
-      resolve();
+      // Whoever waits for the start finds it among the members.
+      else void this.#deps.lease.begin(message.address).then(resolve);
     });
     const late = setTimeout(() => {
       reject(new Error(`worker ${id} was not ready after ${START_MS} ms`));
@@ -83,13 +84,18 @@ export class WorkerSlot {
     this.#send({ type: 'suspects', keys });
   }
 
-  async stop(): Promise<void> {
+  /** Routers let go of it; it serves what still comes. */
+  async leave(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
+    await this.#deps.lease.leave();
+  }
+
+  /** After it left: lets it finish what it runs, then ends it. */
+  async stop(): Promise<void> {
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    this.#deps.members.remove(this.#config.id);
     this.#send({ type: 'stop' });
     const deadline = setTimeout(() => child.kill('SIGKILL'), this.#config.limits.drainMs + 1_000);
     await gone;
@@ -101,22 +107,18 @@ export class WorkerSlot {
     if (this.#child?.connected === true) this.#child.send(command, () => undefined);
   }
 
-  #announce(address: string): void {
-    const { id, zone } = this.#config;
-    this.#deps.members.set({ id, address, zone, weight: 1 });
-  }
-
   #onEnd(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#stopping) return;
     const { id, journalFile } = this.#config;
-    const { logger, onDeath } = this.#deps;
+    const { lease, logger, onDeath } = this.#deps;
+    lease.end();
     let report: CrashReport = { cause: undefined, entries: [] };
     try {
       report = readJournal(journalFile);
     } catch (error) {
       logger.error({ err: error, worker: id }, 'the crash journal can not be read: nobody is blamed');
     }
-    // The member stays listed: its models keep their place, and the router stands in for it until it's back.
+    // The member stays until its lease is over: its models keep their place, and routers stand in for it until it's back.
     this.#youngDeaths = livedMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;
     const delayMs = this.#restartLater();
     logger.error(

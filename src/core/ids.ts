@@ -4,6 +4,8 @@ import { ShoalError } from './errors.ts';
 export const TENANT_PATTERN = '^[a-z0-9][a-z0-9_-]{0,62}$';
 export const MODEL_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 export const VERSION_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
+/** Of a worker: it is in the names of files and in labels of metrics, and may be a host's name. */
+export const WORKER_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 export const DIGEST_PATTERN = '^sha256:[0-9a-f]{64}$';
 
 /** Names for a role in traffic; no version may be called so. */
@@ -17,6 +19,7 @@ export type Digest = `sha256:${string}`;
 const tenantRule = new RegExp(TENANT_PATTERN);
 const modelRule = new RegExp(MODEL_PATTERN);
 const versionRule = new RegExp(VERSION_PATTERN);
+const workerRule = new RegExp(WORKER_PATTERN);
 const digestRule = new RegExp(DIGEST_PATTERN);
 
 export function isLabel(value: string): value is Label {
@@ -41,6 +44,10 @@ export function checkVersion(value: unknown): string {
     throw new ShoalError('INVALID_NAME', `version ${quote(version)} is a traffic label, not a version name`);
   }
   return version;
+}
+
+export function checkWorker(value: unknown): string {
+  return check('worker', value, workerRule, WORKER_PATTERN);
 }
 
 export function checkDigest(value: unknown): Digest {

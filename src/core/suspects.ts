@@ -1,7 +1,8 @@
 /**
  * Crashes of workers that had several models at work. Any of them may have done it, so all are suspects, which
  * workers never let work beside each other: whoever is innocent isn't there the next time. A crash is explained
- * when one of its models is found guilty, and forgotten after `keepMs`; at most `maxCrashes` are kept.
+ * when one of its models is found guilty, and forgotten after `keepMs`; at most `maxCrashes` are kept, several of the
+ * same models as one.
  */
 export class Suspects {
   readonly #keepMs: number;
@@ -13,11 +14,15 @@ export class Suspects {
     this.#maxCrashes = maxCrashes;
   }
 
-  /** A crash with one model at work leaves no doubt. */
-  crashed(keys: readonly string[], nowMs: number): void {
-    const distinct = [...new Set(keys)];
-    if (distinct.length > 1) this.#crashes.push({ keys: distinct, atMs: nowMs });
-    if (this.#crashes.length > this.#maxCrashes) this.#crashes.shift();
+  /** A crash with one model at work leaves no doubt. Crashes may be told late, and more than once. */
+  crashed(keys: readonly string[], atMs: number): void {
+    const distinct = [...new Set(keys)].sort();
+    if (distinct.length < 2) return;
+    const text = distinct.join();
+    const same = this.#crashes.find((crash) => crash.keys.join() === text);
+    const others = this.#crashes.filter((crash) => crash !== same);
+    const crash = { keys: distinct, atMs: Math.max(atMs, same?.atMs ?? atMs) };
+    this.#crashes = [...others, crash].sort((a, b) => a.atMs - b.atMs).slice(-this.#maxCrashes);
   }
 
   /** Its crashes are explained. */

@@ -5,6 +5,7 @@ import { createHttpServer } from '../../src/http/server.ts';
 import { createRouter } from '../../src/router/router.ts';
 import { createMemoryMembers } from '../../src/stores/members/memory.ts';
 import type { Member } from '../../src/stores/members/members.ts';
+import { announcementOf } from './announcement.ts';
 import { TOKEN } from './fake-worker.ts';
 import { connected } from './router-parts.ts';
 import { ScriptedRegistry } from './scripted-registry.ts';
@@ -18,7 +19,7 @@ export interface RouterAppOptions {
 export async function startRouterApp(members: readonly Member[], options: RouterAppOptions = {}) {
   const registry = new ScriptedRegistry();
   const store = createMemoryMembers();
-  for (const member of members) store.set(member);
+  for (const member of members) void store.announce(announcementOf(member));
   const metrics = new MetricsRegistry();
   const logger = pino({ level: 'silent' });
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };

@@ -8,6 +8,7 @@ import { createRouterMetrics } from '../../src/router/metrics.ts';
 import { WorkerControl } from '../../src/router/worker-control.ts';
 import { createMemoryMembers } from '../../src/stores/members/memory.ts';
 import type { Member } from '../../src/stores/members/members.ts';
+import { announcementOf } from './announcement.ts';
 import { TOKEN } from './fake-worker.ts';
 
 const now = () => performance.now();
@@ -22,7 +23,7 @@ export interface RouterPartsOptions {
 /** A fleet over given members, and what dispatching needs, with real clocks and sockets. */
 export function createRouterParts(members: readonly Member[], options: RouterPartsOptions = {}) {
   const store = createMemoryMembers();
-  for (const member of members) store.set(member);
+  for (const member of members) void store.announce(announcementOf(member));
   const registry = new Registry();
   const metrics = createRouterMetrics(registry);
   const logger = pino({ level: 'silent' });

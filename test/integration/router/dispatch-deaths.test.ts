@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Caller } from '../../../src/router/caller.ts';
 import { dispatch } from '../../../src/router/dispatch.ts';
 import { encodeHeld } from '../../../src/wire/frames.ts';
+import { announcementOf } from '../../support/announcement.ts';
 import { type FakeWorker, startFakeWorker } from '../../support/fake-worker.ts';
 import { Happening } from '../../support/happening.ts';
 import {
@@ -90,13 +91,13 @@ describe('dispatch when workers die or are held', () => {
     parts.members.died({ worker: second.member.id, atWork: ['acme/poison'] });
     const third = new Happening();
     const again = await startFakeWorker({ id: second.member.id, onRequest: () => third.happen() });
-    parts.members.set(again.member);
+    await parts.members.announce(announcementOf(again.member));
     await third.times(300);
     await again.close();
     parts.members.died({ worker: again.member.id, atWork: ['acme/poison'] });
     const back = await startFakeWorker({ id: first.member.id });
     cleanups.push(() => back.close());
-    parts.members.set(back.member);
+    await parts.members.announce(announcementOf(back.member));
     const answers = await Promise.all(sending);
     assert.ok(answers.every(({ worker }) => worker === first.member.id));
   });
@@ -110,7 +111,7 @@ describe('dispatch when workers die or are held', () => {
     while (parts.fleet.homeless.requests === 0) await setImmediate();
     const back = await startFakeWorker({ id: first.member.id });
     cleanups.push(() => back.close());
-    parts.members.set(back.member);
+    await parts.members.announce(announcementOf(back.member));
     assert.equal((await waiting).worker, first.member.id);
     const full = await startDispatch(cleanups, [{ onRequest: failing('OVERLOADED') }]);
     assert.equal(await codeOf(full.send()), 'OVERLOADED');

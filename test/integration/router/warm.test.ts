@@ -6,6 +6,7 @@ import { createWarmer } from '../../../src/router/warm.ts';
 import { WorkerControl } from '../../../src/router/worker-control.ts';
 import { createMemoryMembers } from '../../../src/stores/members/memory.ts';
 import type { WarmRequest } from '../../../src/wire/control.ts';
+import { announcementOf } from '../../support/announcement.ts';
 import { type FakeWorker, startFakeWorker, TOKEN } from '../../support/fake-worker.ts';
 
 const key = `acme/churn/2@sha256:${'1'.repeat(64)}`;
@@ -33,7 +34,7 @@ async function start(answers: readonly (Answer | undefined)[], warmMs = 5_000) {
       },
     });
     cleanups.push(() => worker.close());
-    members.set(worker.member);
+    await members.announce(announcementOf(worker.member));
     workers.push(worker);
   }
   const control = new WorkerControl(TOKEN);

@@ -234,7 +234,7 @@ describe('WorkerClient', () => {
     });
     const sending = valueOf(client.send(workerRequest({ value: 9 }), new Caller()));
     await asked.times(1);
-    parts.members.remove(worker.member.id);
+    await parts.members.leave(worker.member);
     assert.equal(parts.fleet.client(worker.member.id), undefined);
     assert.equal(parts.fleet.inFlight, 1);
     held[0]?.[1].echo();

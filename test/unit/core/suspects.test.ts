@@ -30,4 +30,15 @@ describe('suspects', () => {
     for (const name of ['a', 'b', 'c']) suspects.crashed([name, `${name}2`], 0);
     assert.deepEqual(suspects.keys(1), ['b', 'b2', 'c', 'c2']);
   });
+
+  it('are told of a crash more than once, late or in another order, and remember it once', () => {
+    const suspects = new Suspects(100, 2);
+    suspects.crashed(['a', 'b'], 1_000);
+    suspects.crashed(['c', 'd'], 1_010);
+    suspects.crashed(['b', 'a'], 950);
+    assert.deepEqual(suspects.keys(1_020), ['a', 'b', 'c', 'd']);
+    assert.equal(suspects.nextChangeMs, 1_100);
+    suspects.crashed(['a', 'b'], 1_050);
+    assert.deepEqual(suspects.keys(1_120), ['a', 'b']);
+  });
 });
