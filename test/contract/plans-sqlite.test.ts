@@ -4,17 +4,24 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openPlanReader } from '../../src/stores/plans/plan-reader.ts';
 import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
-import { plansContract } from './plans.ts';
+import { type PlansUnderTest, plansContract } from './plans.ts';
 
-plansContract('sqlite', async (now) => {
+async function make(): Promise<PlansUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'shoal-plans-'));
   const file = join(directory, 'plans.db');
   const reader = openPlanReader(file);
-  const open = () => openSqlitePlans(file, 10_000, now);
+  let nowMs = 1_000_000_000;
+  const open = () => openSqlitePlans(file, 10_000, () => nowMs);
   let store = await open();
   return {
     store,
-    reader,
+    reader: {
+      fetch: async (digest) => reader.read(digest),
+      fetchStructure: async (digest) => reader.readStructure(digest),
+    },
+    pass(ms) {
+      nowMs += ms;
+    },
     async reopen() {
       await store.close();
       store = await open();
@@ -47,4 +54,6 @@ plansContract('sqlite', async (now) => {
       await rm(directory, { recursive: true });
     },
   };
-});
+}
+
+plansContract('sqlite', make, { structuresGo: 'with their plans' });

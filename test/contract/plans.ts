@@ -2,21 +2,25 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Digest } from '../../src/core/ids.ts';
-import type { ListedPlan, PlanReader, PlanStore, StoredPlan } from '../../src/stores/plans/plans.ts';
+import type { ListedPlan, PlanFetcher, PlanStore, StoredPlan } from '../../src/stores/plans/plans.ts';
 
 export interface PlansUnderTest {
   readonly store: PlanStore;
   /** As a worker has it. */
-  readonly reader: PlanReader;
+  readonly reader: PlanFetcher;
   /** Closes the store and gives it anew from what is stored. */
   readonly reopen: () => Promise<PlanStore>;
   /** Changes one byte of a stored plan, or of a structure. */
-  readonly corrupt: (digest: Digest) => void;
+  readonly corrupt: (digest: Digest) => void | Promise<void>;
+  /** So much time goes by for all that is stored. */
+  readonly pass: (ms: number) => void;
   readonly close: () => Promise<void>;
 }
 
-/** `now`: milliseconds since 1970. */
-export type MakePlans = (now: () => number) => Promise<PlansUnderTest>;
+export interface PlansContractOptions {
+  /** Whether a structure goes with the last plan that has it, or later. */
+  readonly structuresGo: 'with their plans' | 'later';
+}
 
 export function aPlan(bytes: Uint8Array, structure = 'a structure'): StoredPlan {
   const json = Buffer.from(structure);
@@ -33,12 +37,16 @@ async function listed(store: PlanStore): Promise<ListedPlan[]> {
   return plans;
 }
 
-/** What every implementation of PlanStore and its PlanReader must do. */
-export function plansContract(name: string, make: MakePlans): void {
+/** What every implementation of PlanStore, and what workers read it with, must do. */
+export function plansContract(
+  name: string,
+  make: () => Promise<PlansUnderTest>,
+  { structuresGo }: PlansContractOptions,
+): void {
   const absent = digestOf(Buffer.from('absent'));
 
-  async function withPlans(test: (made: PlansUnderTest) => Promise<void>, now = Date.now): Promise<void> {
-    const made = await make(now);
+  async function withPlans(test: (made: PlansUnderTest) => Promise<void>): Promise<void> {
+    const made = await make();
     try {
       await test(made);
     } finally {
@@ -52,14 +60,14 @@ export function plansContract(name: string, make: MakePlans): void {
         for (const size of [0, 1, 100, 8_192, 100_000, 3_000_000]) {
           const plan = aPlan(randomBytes(size));
           await store.put(plan);
-          assert.deepEqual(Buffer.from(reader.read(plan.digest) as Uint8Array), plan.bytes);
+          assert.deepEqual(Buffer.from((await reader.fetch(plan.digest)) as Uint8Array), plan.bytes);
           assert.equal(
-            String(Buffer.from(reader.readStructure(plan.structureDigest) as Uint8Array)),
+            String(Buffer.from((await reader.fetchStructure(plan.structureDigest)) as Uint8Array)),
             'a structure',
           );
         }
-        assert.equal(reader.read(absent), undefined);
-        assert.equal(reader.readStructure(absent), undefined);
+        assert.equal(await reader.fetch(absent), undefined);
+        assert.equal(await reader.fetchStructure(absent), undefined);
       }));
 
     it('keeps what was put when it is opened anew', () =>
@@ -71,7 +79,7 @@ export function plansContract(name: string, make: MakePlans): void {
         const again = await reopen();
         for (const { digest } of plans) {
           assert.ok(await again.holds(digest));
-          assert.ok(reader.read(digest) !== undefined);
+          assert.ok((await reader.fetch(digest)) !== undefined);
         }
         assert.equal(await again.holds(absent), false);
       }));
@@ -82,40 +90,36 @@ export function plansContract(name: string, make: MakePlans): void {
         for (const plan of [one, two, one]) await store.put(plan);
         assert.equal((await listed(store)).length, 2);
         assert.equal(await store.delete(one.digest, 0), true);
-        assert.equal(reader.read(one.digest), undefined);
-        assert.ok(reader.readStructure(one.structureDigest) !== undefined);
+        assert.equal(await reader.fetch(one.digest), undefined);
+        assert.ok((await reader.fetchStructure(one.structureDigest)) !== undefined);
         assert.equal(await store.delete(one.digest, 0), false);
         assert.equal(await store.delete(two.digest, 0), true);
-        assert.equal(reader.readStructure(one.structureDigest), undefined);
+        if (structuresGo === 'with their plans')
+          assert.equal(await reader.fetchStructure(one.structureDigest), undefined);
         await store.put(two);
-        assert.ok(reader.readStructure(one.structureDigest) !== undefined);
+        assert.ok((await reader.fetchStructure(one.structureDigest)) !== undefined);
         assert.ok(await store.holds(two.digest));
       }));
 
-    it('lists all plans with their size and last use, and deletes only what was not used for so long', async () => {
-      let nowMs = 1_000_000_000;
-      await withPlans(
-        async ({ store }) => {
-          const plans = Array.from({ length: 1_001 }, (_, index) => aPlan(Buffer.alloc(8, `p${index}`)));
-          await Promise.all(plans.map((plan) => store.put(plan)));
-          const [first, second, third] = plans as [StoredPlan, StoredPlan, StoredPlan];
-          const putMs = nowMs;
-          nowMs += 3_600_000;
-          assert.ok(await store.holds(first.digest));
-          await store.put(second);
-          const all = new Map((await listed(store)).map((plan) => [plan.digest, plan]));
-          assert.equal(all.size, 1_001);
-          assert.deepEqual(all.get(first.digest), { digest: first.digest, bytes: 8, usedMs: nowMs });
-          assert.equal(all.get(second.digest)?.usedMs, nowMs);
-          assert.equal(all.get(third.digest)?.usedMs, putMs);
-          assert.equal(await store.delete(first.digest, 3_600_000), false);
-          assert.equal(await store.delete(second.digest, 3_600_000), false);
-          assert.equal(await store.delete(third.digest, 3_600_000), true);
-          assert.equal(await store.holds(third.digest), false);
-        },
-        () => nowMs,
-      );
-    });
+    it('lists all plans with their size and last use, and deletes only what was not used for so long', () =>
+      withPlans(async ({ store, pass }) => {
+        const plans = Array.from({ length: 1_001 }, (_, index) => aPlan(Buffer.alloc(8, `p${index}`)));
+        await Promise.all(plans.map((plan) => store.put(plan)));
+        const [first, second, third] = plans as [StoredPlan, StoredPlan, StoredPlan];
+        pass(3_600_000);
+        assert.ok(await store.holds(first.digest));
+        await store.put(second);
+        const all = new Map((await listed(store)).map((plan) => [plan.digest, plan]));
+        assert.equal(all.size, 1_001);
+        const usedMs = (plan: StoredPlan) => all.get(plan.digest)?.usedMs ?? Number.NaN;
+        assert.equal(all.get(first.digest)?.bytes, 8);
+        assert.ok(Math.abs(usedMs(first) - usedMs(second)) < 600_000);
+        assert.ok(usedMs(first) - usedMs(third) > 3_000_000);
+        assert.equal(await store.delete(first.digest, 3_600_000), false);
+        assert.equal(await store.delete(second.digest, 3_600_000), false);
+        assert.equal(await store.delete(third.digest, 3_600_000), true);
+        assert.equal(await store.holds(third.digest), false);
+      }));
 
     it('never gives out what is corrupt; a put mends it', () =>
       withPlans(async ({ store, reader, corrupt }) => {
@@ -125,17 +129,17 @@ export function plansContract(name: string, make: MakePlans): void {
           code: 'STORE_UNAVAILABLE',
           message: /is corrupt in the store; pushing its version again repairs it$/,
         };
-        corrupt(plan.digest);
-        assert.throws(() => reader.read(plan.digest), isCorrupt);
+        await corrupt(plan.digest);
+        await assert.rejects(reader.fetch(plan.digest), isCorrupt);
         assert.equal(await store.holds(plan.digest), false);
         await store.put(plan);
-        assert.deepEqual(Buffer.from(reader.read(plan.digest) as Uint8Array), plan.bytes);
-        corrupt(plan.structureDigest);
-        assert.throws(() => reader.readStructure(plan.structureDigest), isCorrupt);
+        assert.deepEqual(Buffer.from((await reader.fetch(plan.digest)) as Uint8Array), plan.bytes);
+        await corrupt(plan.structureDigest);
+        await assert.rejects(reader.fetchStructure(plan.structureDigest), isCorrupt);
         assert.equal(await store.holds(plan.digest), false);
         await store.put(plan);
         assert.ok(await store.holds(plan.digest));
-        assert.ok(reader.readStructure(plan.structureDigest) !== undefined);
+        assert.ok((await reader.fetchStructure(plan.structureDigest)) !== undefined);
       }));
 
     it('refuses calls once it is closed', () =>
