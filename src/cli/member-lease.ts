@@ -170,6 +170,6 @@ export function advertised(listensAt: string, advertise: string | undefined): st
 }
 
 /** Where this machine itself reaches what listens on all of its addresses. */
-function reachable(listensAt: string): string {
+export function reachable(listensAt: string): string {
   return listensAt.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }

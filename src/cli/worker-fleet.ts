@@ -87,6 +87,11 @@ export class WorkerFleet {
     await Promise.all([...this.#slots.values()].map((slot) => slot.start()));
   }
 
+  /** Where one of them listens, as this machine reaches it; undefined while it doesn't. */
+  address(id: string): string | undefined {
+    return this.#slots.get(id)?.address;
+  }
+
   /** Routers let go of the workers, which go on serving for `leaveMs`: that long it takes until all routers know. */
   leave(): Promise<void> {
     this.#leaving ??= Promise.all([...this.#slots.values()].map((slot) => slot.leave())).then((left) =>

@@ -9,7 +9,7 @@ import {
   type WorkerMessage,
   type WorkerProcessConfig,
 } from '../wire/worker-process.ts';
-import type { MemberLease } from './member-lease.ts';
+import { type MemberLease, reachable } from './member-lease.ts';
 
 const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
 /** A worker that lived at least so long is started again at once; one that dies young waits longer each time. */
@@ -33,11 +33,17 @@ export class WorkerSlot {
   #child: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #youngDeaths = 0;
+  #address: string | undefined;
   #stopping = false;
 
   constructor(config: Omit<WorkerProcessConfig, 'suspects'>, deps: WorkerSlotDeps) {
     this.#config = config;
     this.#deps = deps;
+  }
+
+  /** Where it listens, as this machine reaches it; undefined while there is no process that answers. */
+  get address(): string | undefined {
+    return this.#address;
   }
 
   /** Resolves when the worker answers; rejects when it ended or failed before, or took too long. */
@@ -65,8 +71,11 @@ export class WorkerSlot {
     child.on('message', (message: WorkerMessage) => {
       clearTimeout(late);
       if (message.type === 'failed') reject(new Error(`worker ${id} can't start: ${message.message}`));
-      // Whoever waits for the start finds it among the members.
-      else void this.#deps.lease.begin(message.address).then(resolve);
+      else {
+        this.#address = reachable(message.address);
+        // Whoever waits for the start finds it among the members.
+        void this.#deps.lease.begin(message.address).then(resolve);
+      }
     });
     const late = setTimeout(() => {
       reject(new Error(`worker ${id} was not ready after ${START_MS} ms`));
@@ -108,6 +117,7 @@ export class WorkerSlot {
   }
 
   #onEnd(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+    this.#address = undefined;
     if (this.#stopping) return;
     const { id, journalFile } = this.#config;
     const { lease, logger, onDeath } = this.#deps;

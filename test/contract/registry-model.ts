@@ -89,7 +89,9 @@ export class RegistryModel {
     const version = this.models.get(`${id.tenant}/${id.model}`)?.versions.get(id.version);
     if (version?.artifact.preparedDigest !== preparedDigest) return 'VERSION_NOT_FOUND';
     const isNew = version.quarantine === undefined;
-    if (isNew) version.strikes = [...this.#counted(version.strikes, strike.atMs), strike];
+    const before = this.#counted(version.strikes, strike.atMs);
+    const isTold = before.some(({ crash }) => crash === strike.crash);
+    if (isNew) version.strikes = isTold ? before : [...before, strike];
     const strikes = this.#counted(version.strikes, strike.atMs).length;
     const quarantined = isNew && strikes >= this.#limits.strikes;
     if (quarantined) version.quarantine = new Date(strike.atMs).toISOString();

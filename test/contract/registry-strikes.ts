@@ -26,7 +26,7 @@ export function strikesContract(make: MakeRegistry): void {
       const table = await readTable(registry);
       const before = await revisionOf(registry);
       for (const strikes of [1, 2]) {
-        assert.deepEqual(await registry.strike(ID, DIGEST, 'fell over', 'c'), {
+        assert.deepEqual(await registry.strike(ID, DIGEST, 'fell over', `c${strikes}`), {
           strikes,
           quarantined: false,
           guilty: false,
@@ -56,10 +56,18 @@ export function strikesContract(make: MakeRegistry): void {
       assert.equal(await revisionOf(store), before + 1);
     }));
 
+  it('a crash that is told twice counts once', () =>
+    withVersion(async ({ registry }) => {
+      const once = { strikes: 1, quarantined: false, guilty: false };
+      for (let tries = 0; tries < limits.strikes + 1; tries++)
+        assert.deepEqual(await registry.strike(ID, DIGEST, 'crashed', 'the same'), once);
+      assert.deepEqual(await registry.strike(ID, DIGEST, 'crashed', 'another'), { ...once, strikes: 2 });
+    }));
+
   it('strikes too long ago do not count', () =>
     withVersion(async ({ registry }) => {
       for (let crash = 0; crash < 10; crash++) {
-        assert.equal((await registry.strike(ID, DIGEST, 'crashed', 'c')).quarantined, false);
+        assert.equal((await registry.strike(ID, DIGEST, 'crashed', `c${crash}`)).quarantined, false);
         clock.nowMs += limits.strikeMs / 2;
       }
       assert.equal((await registry.version('acme', 'churn', '1'))?.strikes, 1);
@@ -69,7 +77,7 @@ export function strikesContract(make: MakeRegistry): void {
 
   it('a strike hits only the artifact that was at work', () =>
     withVersion(async ({ registry }) => {
-      for (let crash = 0; crash < 2; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
+      for (let crash = 0; crash < 2; crash++) await registry.strike(ID, DIGEST, 'crashed', `c${crash}`);
       await registry.setTraffic('acme', 'churn', {});
       await registry.deleteVersion(ID);
       await assert.rejects(registry.strike(ID, DIGEST, 'crashed', 'c'), { code: 'VERSION_NOT_FOUND' });
@@ -115,7 +123,7 @@ export function strikesContract(make: MakeRegistry): void {
       const revision = await revisionOf(registry);
       assert.deepEqual(await registry.liftQuarantine(ID), before);
       assert.equal(await revisionOf(registry), revision, 'nothing was there to lift');
-      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', `c${crash}`);
       const table = await readTable(registry);
       assert.deepEqual(await registry.liftQuarantine(ID), before);
       assert.equal(await revisionOf(registry), revision + 2);
@@ -132,7 +140,7 @@ export function strikesContract(make: MakeRegistry): void {
   it('a version in quarantine gets no new role, and keeps the one it has', () =>
     withVersion(async ({ registry }) => {
       const second = { ...ID, version: '2' };
-      for (let crash = 0; crash < 3; crash++) await registry.strike(second, DIGEST, 'crashed', 'c');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(second, DIGEST, 'crashed', `c${crash}`);
       const refused = { code: 'MODEL_QUARANTINED', message: /^canary: .*"2".* since 2026-.*liftQuarantine/ };
       const canary = { version: '2', percent: 5 };
       await assert.rejects(registry.setTraffic('acme', 'churn', { stable: '1', canary }), refused);
@@ -144,7 +152,7 @@ export function strikesContract(make: MakeRegistry): void {
       assert.equal(outcome?.status === 'rejected' && outcome.code, 'MODEL_QUARANTINED');
       const [pushedAgain] = await registry.register([registration({ version: '2' })]);
       assert.equal(pushedAgain?.status, 'unchanged');
-      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', 'c');
+      for (let crash = 0; crash < 3; crash++) await registry.strike(ID, DIGEST, 'crashed', `c${crash}`);
       await registry.setTraffic('acme', 'churn', { stable: '1' });
       const [stable] = await registry.register([registration(ID, { activate: true })]);
       assert.equal(stable?.status, 'unchanged');

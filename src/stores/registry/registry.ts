@@ -39,7 +39,7 @@ export interface Registry {
   setTraffic(tenant: string, model: string, traffic: Traffic, ifRevision?: number): Promise<ModelRecord>;
 
   /**
-   * A crash that a version is blamed for, counted within `limits.strikeMs`; the `limits.strikes`th puts it in
+   * A crash that a version is blamed for, counted once however often it is told, within `limits.strikeMs`; the `limits.strikes`th puts it in
    * quarantine, which is a change like any other. In quarantine it takes no more of them. VERSION_NOT_FOUND also
    * when its prepared digest is another by now. `crash` names the crash, whose other versions may get one too.
    */

@@ -31,7 +31,8 @@ export class Strikes {
       const { strikes, strikeMs } = this.#tables.limits;
       const counted = strikesSince(row['strikes'] as string | null, strike.atMs - strikeMs);
       if (row['quarantine'] !== null) return { strikes: counted.length, quarantined: false, guilty: true };
-      counted.push(strike);
+      // Who was not answered in time tells of a crash again.
+      if (!counted.some(({ crash }) => crash === strike.crash)) counted.push(strike);
       const quarantined = counted.length >= strikes;
       this.#write(id, JSON.stringify(counted), quarantined ? quarantineOf(reason, strike.atMs) : null);
       if (quarantined) this.#logChange(id);
