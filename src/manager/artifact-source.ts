@@ -7,6 +7,8 @@ import { ShoalError } from '../core/errors.ts';
 import { checkDigest, type Digest, quote } from '../core/ids.ts';
 import { isObject, type JsonValue } from '../model/json.ts';
 import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import type { ObjectStore } from '../stores/objects/objects.ts';
+import { fromS3 } from './s3-source.ts';
 
 /** Where a registration's bytes come from. Nothing is kept in memory that can be read again. */
 export interface ArtifactSource {
@@ -21,6 +23,9 @@ export interface ArtifactSource {
 
 export interface ArtifactSources {
   readonly artifacts: ArtifactStore;
+  /** The buckets of the S3 server that s3:// uris are read from; absent: there is none. */
+  readonly buckets?: (bucket: string) => ObjectStore;
+  /** Folders, and `s3://bucket/prefix`. */
   readonly allowRoots: readonly string[];
   readonly maxBytes: number;
 }
@@ -115,19 +120,10 @@ function fromBase64(value: JsonValue, { artifacts, maxBytes }: ArtifactSources):
 
 async function fromUri(value: JsonValue, sources: ArtifactSources): Promise<ArtifactSource> {
   if (typeof value !== 'string') throw invalid('artifact.uri must be a string');
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    throw invalid(`artifact.uri must be a file:// URI, got ${quote(value)}`);
-  }
-  if (url.protocol === 's3:') {
-    throw invalid(
-      'artifact.uri: s3:// is not supported by this server, whose store is a directory; use file://',
-    );
-  }
-  if (url.protocol !== 'file:')
-    throw invalid(`artifact.uri must be a file:// URI, got ${quote(url.protocol)}`);
+  if (value.startsWith('s3://')) return fromS3(value, sources);
+  if (!URL.canParse(value) || new URL(value).protocol !== 'file:')
+    throw invalid(`artifact.uri must be a file:// or s3:// URI, got ${quote(value)}`);
+  const url = new URL(value);
   return fromFile(await allowedPath(url, value, sources.allowRoots), value, sources);
 }
 
@@ -142,6 +138,7 @@ async function allowedPath(url: URL, uri: string, allowRoots: readonly string[])
     throw Object.assign(refused, { cause: error });
   }
   for (const root of allowRoots) {
+    if (root.startsWith('s3://')) continue;
     const real = await realpath(root).catch(() => undefined);
     if (real !== undefined && path.startsWith(real.endsWith(sep) ? real : real + sep)) return path;
   }

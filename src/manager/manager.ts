@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Limits } from '../core/limits.ts';
 import type { ArtifactStore } from '../stores/artifacts/artifacts.ts';
+import type { ObjectStore } from '../stores/objects/objects.ts';
 import type { PlanStore } from '../stores/plans/plans.ts';
 import { COMMIT_CHANNEL, type Registry } from '../stores/registry/registry.ts';
 import { createAdmissionPool } from './admission-pool.ts';
@@ -30,6 +31,8 @@ export interface ManagerDeps {
   readonly maxResidentBytes: () => number;
   /** Folders that file:// uris may name, and places that s3:// uris may. */
   readonly allowRoots: readonly string[];
+  /** The buckets that s3:// uris are read from; absent: there are none. */
+  readonly buckets?: (bucket: string) => ObjectStore;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
   /** Admission processes at most; the cores of this machine by default. */
@@ -74,7 +77,12 @@ export function createManager(deps: ManagerDeps): Manager {
     prefetch: deps.prefetch,
   });
   const strikes = new Strikes({ registry, published, logger, metrics });
-  const sources = { artifacts, allowRoots, maxBytes: limits.artifactBytes };
+  const sources = {
+    artifacts,
+    allowRoots,
+    maxBytes: limits.artifactBytes,
+    ...(deps.buckets === undefined ? {} : { buckets: deps.buckets }),
+  };
   const bulkGate = new Gate(limits.bulkInFlight, limits.bulkInFlightBytes);
   const onCommit = (message: unknown): void =>
     metrics.commitRegistrations.observe((message as { registrations: number }).registrations);

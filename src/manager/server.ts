@@ -24,6 +24,11 @@ export interface RouteDeps {
   readonly logger: Logger;
 }
 
+/** The same routes for a process that has no manager: a hook that stands before them passes every request on. */
+export function forwardedManagerRoutes(): FastifyPluginAsync {
+  return managerRoutes({} as RouteDeps);
+}
+
 /** The /v1 routes of registration, traffic and tenants. */
 export function managerRoutes(deps: RouteDeps): FastifyPluginAsync {
   return async (app) => {

@@ -10,6 +10,7 @@ import type { Warm } from '../../src/manager/versions.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import type { PlanStore } from '../../src/stores/plans/plans.ts';
+import type { ObjectStore } from '../../src/stores/objects/objects.ts';
 import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
 import { openSqliteRegistry } from '../../src/stores/registry/sqlite.ts';
@@ -33,6 +34,8 @@ export interface ManagerAppOptions {
   readonly warm?: Warm;
   readonly processes?: number;
   readonly maxResidentBytes?: number;
+  /** What s3:// uris are read from, and which of them. */
+  readonly s3?: { readonly buckets: (bucket: string) => ObjectStore; readonly allowRoot: string };
 }
 
 /** A manager behind the real HTTP frame, on real stores in a directory of its own. */
@@ -54,7 +57,8 @@ export async function startManagerApp(options: ManagerAppOptions = {}): Promise<
     maxResidentBytes: () => options.maxResidentBytes ?? Number.POSITIVE_INFINITY,
     logger,
     metrics,
-    allowRoots: [root],
+    allowRoots: options.s3 === undefined ? [root] : [root, options.s3.allowRoot],
+    ...(options.s3 === undefined ? {} : { buckets: options.s3.buckets }),
     published: () => Promise.resolve(),
     async warm(...call) {
       warmed.push(call);

@@ -145,7 +145,7 @@ describe('where artifacts may come from', () => {
       [`file://${app.root}/sub`, 'INVALID_REQUEST', /not a regular file/],
       [`file://${app.root}/fifo`, 'INVALID_REQUEST', /not a regular file/],
       ['file://elsewhere/x', 'FORBIDDEN'],
-      ['s3://bucket/key', 'INVALID_REQUEST', /s3:\/\/ is not supported/],
+      ['s3://bucket/key', 'FORBIDDEN'],
       ['http://127.0.0.1/x', 'INVALID_REQUEST', /file:\/\//],
       ['no uri', 'INVALID_REQUEST', /file:\/\//],
     ];
