@@ -14,7 +14,6 @@ export interface ChoiceDeps {
 
 export interface Choice {
   readonly key: ModelKey;
-  readonly order: readonly Member[];
   /** Workers that refused the request. */
   readonly refusedBy: ReadonlySet<WorkerClient>;
   /** A worker fell silent with it: the next one must surely live. */
@@ -25,13 +24,17 @@ export interface Choice {
  * A worker that a run of the model holds, if one is; else one of a hot model's copies; else the first of the order
  * that is well, or the second for a request that would wait much shorter there; at last one that is passed over.
  */
-export function chooseWorker(deps: ChoiceDeps, choice: Choice): WorkerClient | undefined {
-  const { key, order, refusedBy } = choice;
+export function chooseWorker(
+  deps: ChoiceDeps,
+  choice: Choice,
+  order: readonly Member[],
+): WorkerClient | undefined {
+  const { key, refusedBy } = choice;
   const holder = holderIn(deps, order, key);
   if (holder !== undefined) return refusedBy.has(holder) ? undefined : holder;
   const nowMs = deps.now();
   const copies = deps.hot.copiesOf(key);
-  const copy = copies === undefined ? undefined : chooseCopy(deps, choice, copies, nowMs);
+  const copy = copies === undefined ? undefined : chooseCopy(deps, choice, order, copies, nowMs);
   if (copy !== undefined) return copy;
   let first: WorkerClient | undefined;
   for (const { id } of order) {
@@ -45,16 +48,22 @@ export function chooseWorker(deps: ChoiceDeps, choice: Choice): WorkerClient | u
       return isSecond ? client : first;
     }
   }
-  return first ?? lastResort(deps, choice, nowMs);
+  return first ?? lastResort(deps, choice, order, nowMs);
 }
 
 /** Whether there is another worker that is well and surely lives, for a request at one that is silent. */
-export function hasOther(deps: ChoiceDeps, choice: Choice, than: WorkerClient): boolean {
+export function hasOther(
+  deps: ChoiceDeps,
+  choice: Choice,
+  order: readonly Member[],
+  than: WorkerClient,
+): boolean {
   if (deps.fleet.held.holdersOf(choice.key).length > 0) return false;
   const nowMs = deps.now();
-  return choice.order.some(({ id }) => {
+  return order.some(({ id }) => {
     const client = deps.fleet.client(id);
-    return client !== undefined && client !== than && isGood(client, choice, nowMs);
+    if (client === undefined || client === than) return false;
+    return client.health.isFresh(nowMs) && isGood(client, choice, nowMs);
   });
 }
 
@@ -71,11 +80,12 @@ function isGood(client: WorkerClient, { refusedBy, mustBeFresh }: Choice, nowMs:
 function chooseCopy(
   deps: ChoiceDeps,
   choice: Choice,
+  order: readonly Member[],
   copies: ReadonlyMap<string, number>,
   nowMs: number,
 ): WorkerClient | undefined {
   const clients: WorkerClient[] = [];
-  for (const { id } of choice.order) {
+  for (const { id } of order) {
     const warmedAtMs = copies.get(id);
     const client = warmedAtMs === undefined ? undefined : deps.fleet.client(id);
     // On another connection than the one that it was warmed on there may be another process.
@@ -95,10 +105,15 @@ function chooseCopy(
 const LAST_RESORTS = ['connected', 'probation', 'ejected', 'draining', 'silent'];
 
 /** Of those that are passed over, the likeliest to answer. */
-function lastResort({ fleet }: ChoiceDeps, choice: Choice, nowMs: number): WorkerClient | undefined {
+function lastResort(
+  { fleet }: ChoiceDeps,
+  choice: Choice,
+  order: readonly Member[],
+  nowMs: number,
+): WorkerClient | undefined {
   let best: WorkerClient | undefined;
   let bestRank = LAST_RESORTS.length;
-  for (const { id } of choice.order) {
+  for (const { id } of order) {
     const client = fleet.client(id);
     if (client === undefined || !client.isConnected || choice.refusedBy.has(client)) continue;
     const rank = LAST_RESORTS.indexOf(client.health.standing(nowMs));

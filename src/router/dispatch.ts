@@ -4,24 +4,18 @@ import type { RetryBudget } from '../core/retry-budget.ts';
 import type { Member } from '../stores/members/members.ts';
 import type { AnswerFrame } from '../wire/frames.ts';
 import type { Caller } from './caller.ts';
-import { type Choice, chooseWorker, hasOther } from './choose-worker.ts';
-import type { Fleet } from './fleet.ts';
-import type { HotModels } from './hot-models.ts';
 import type { RetryReason, RouterMetrics } from './metrics.ts';
+import { Tries, type TriesDeps } from './tries.ts';
 import type { WorkerClient } from './worker-client.ts';
 import type { Outcome, WorkerRequest } from './worker-request.ts';
 
-export interface DispatchDeps {
-  readonly fleet: Fleet;
-  readonly hot: HotModels;
+export interface DispatchDeps extends TriesDeps {
   /** Of retries after workers' refusals. */
   readonly budget: RetryBudget;
   /** Of retries after workers' deaths and silences: no flood of refused requests takes them from others. */
   readonly deathBudget: RetryBudget;
   readonly metrics: RouterMetrics;
   readonly limits: Pick<Limits, 'workerAwayMs'>;
-  readonly now: () => number;
-  readonly random: () => number;
 }
 
 export interface Dispatched {
@@ -36,23 +30,6 @@ const RETRIED_CODES: Partial<Record<ErrorCode, RetryReason>> = {
   OVERLOADED: 'overloaded',
   STORE_UNAVAILABLE: 'store_unavailable',
 };
-
-/** What is known of the tries of one request. */
-interface Tries {
-  readonly orderNow: () => readonly Member[];
-  readonly request: WorkerRequest;
-  readonly caller: Caller;
-  /** Workers that refused it. One that died may be tried again: another process stands in its place. */
-  readonly refusedBy: Set<WorkerClient>;
-  /** Workers whose store failed it: their own fault if another one answers it. */
-  readonly storeless: WorkerClient[];
-  /** For every worker that died or fell silent while it had the request: whether its model was at work then. */
-  readonly deaths: Promise<boolean>[];
-  /** Of those, how many are known to have had its model at work. */
-  knownAtWork: number;
-  /** The last one fell silent. */
-  wasSilent: boolean;
-}
 
 /**
  * Runs one request on one worker of its shard. `orderNow` gives the model's order at the time it is asked; only
@@ -70,25 +47,23 @@ export async function dispatch(
   const { metrics, now } = deps;
   deps.budget.request();
   deps.deathBudget.request();
-  const state = { refusedBy: new Set<WorkerClient>(), storeless: [], deaths: [], knownAtWork: 0 };
-  const tries: Tries = { orderNow, request, caller, ...state, wasSilent: false };
-  let client = chooseWorker(deps, choiceOf(tries)) ?? (await waitForClient(deps, tries));
+  const tries = new Tries(deps, orderNow, request, caller);
+  let client = tries.next() ?? (await waitForClient(deps, tries));
   if (client === undefined) throw caller.isGone ? callerGone() : noWorker(orderNow());
   for (;;) {
-    const asked: WorkerClient = client;
-    const outcome = await asked.send(request, caller, () => mayLeave(deps, tries, asked));
+    const outcome: Outcome = await client.send(request, caller, tries);
     const id = client.member.id;
     if (outcome.kind === 'answer' && outcome.frame.result.ok) {
-      wentWell(deps, tries, outcome.frame);
+      tries.wentWell(outcome.frame);
       return { worker: id, frame: outcome.frame, section: outcome.frame.result.section };
     }
     const { error, reason } = judge(outcome, id);
     if (reason === undefined || request.deadlineAtMs <= now()) throw error;
-    note(deps, tries, client, outcome, reason);
-    if (outcome.kind === 'lost' && (await isSuspect(deps, tries))) throw error;
+    tries.failed(client, outcome, reason);
+    if (outcome.kind === 'lost' && (await tries.isSuspect())) throw error;
     // Its model may be about to hold a lane there, and must not get another one elsewhere.
     if (reason === 'overloaded' && client.owesSilently(request.key, now())) throw error;
-    const next = chooseWorker(deps, choiceOf(tries));
+    const next = tries.next();
     if (next === undefined && !mayComeBack(deps, tries)) throw caller.isGone ? callerGone() : error;
     if (!mayRetry(deps, outcome, reason)) {
       metrics.retriesDenied.inc();
@@ -98,10 +73,6 @@ export async function dispatch(
     if (client === undefined) throw caller.isGone ? callerGone() : error;
     metrics.retries.inc({ reason });
   }
-}
-
-function choiceOf({ request, orderNow, refusedBy, wasSilent }: Tries): Choice {
-  return { key: request.key, order: orderNow(), refusedBy, mustBeFresh: wasSilent };
 }
 
 /**
@@ -116,61 +87,6 @@ function mayRetry(
   const { kind } = outcome;
   if (kind === 'away' || kind === 'full' || kind === 'silent' || reason === 'shutting_down') return true;
   return (kind === 'lost' ? deathBudget : budget).tryRetry(now());
-}
-
-/** Asked while its worker is silent. It stays when nobody else can have it: the worker may only be slow. */
-function mayLeave(deps: DispatchDeps, tries: Tries, silent: WorkerClient): boolean {
-  if (tries.knownAtWork > 0) return false;
-  let choice: Choice;
-  try {
-    choice = { ...choiceOf(tries), mustBeFresh: true };
-  } catch {
-    // The tries end with what the order says now, and say it themselves.
-    return true;
-  }
-  return hasOther(deps, choice, silent) && deps.deathBudget.tryRetry(deps.now());
-}
-
-function wentWell({ hot, now }: DispatchDeps, { request, storeless }: Tries, frame: AnswerFrame): void {
-  hot.answered(request, frame.queueUs, frame.runUs);
-  for (const client of storeless) client.health.failed(now());
-}
-
-/** What a failed try tells of its worker, for this request and for others. */
-function note(
-  { fleet, hot, now }: DispatchDeps,
-  tries: Tries,
-  client: WorkerClient,
-  outcome: Outcome,
-  reason: RetryReason,
-): void {
-  const { request, deaths, refusedBy, storeless } = tries;
-  const { kind } = outcome;
-  tries.wasSilent = kind === 'silent';
-  if (kind === 'lost') {
-    const { connectedAtMs } = outcome;
-    const death = fleet.autopsies.wasAtWork({ worker: client.member.id, connectedAtMs }, request.key);
-    deaths.push(death.then((wasAtWork) => (wasAtWork ? ++tries.knownAtWork > 0 : false)));
-  } else if (kind === 'silent') {
-    tries.knownAtWork++;
-    deaths.push(Promise.resolve(true));
-  } else if (reason !== 'not_sent') refusedBy.add(client);
-  if (reason === 'store_unavailable') storeless.push(client);
-  if (reason === 'overloaded') hot.refused(request, client.queueDelayMs(now()));
-}
-
-/**
- * Its model was at work in two workers when they died. After the first death the answer doesn't matter yet, unless
- * the model was at work in an earlier one: it may be in quarantine by the time of the answer.
- */
-async function isSuspect({ fleet }: DispatchDeps, { deaths, caller, request }: Tries): Promise<boolean> {
-  const mayWait = deaths.length > 1 || fleet.autopsies.tellsOf(request.key);
-  if (!mayWait || caller.isGone) return false;
-  const { promise: gone, resolve } = Promise.withResolvers<boolean[]>();
-  caller.onGone = () => resolve([]);
-  const verdicts = await Promise.race([Promise.all(deaths), gone]);
-  caller.onGone = undefined;
-  return verdicts.filter((wasAtWork) => wasAtWork).length > 1;
 }
 
 /**
@@ -193,7 +109,7 @@ async function waitForClient(deps: DispatchDeps, tries: Tries): Promise<WorkerCl
       const leftMs = untilMs - now();
       if (leftMs <= 0 || caller.isGone) return undefined;
       await fleet.change(leftMs, caller);
-      const client = chooseWorker(deps, choiceOf(tries));
+      const client = tries.next();
       if (client !== undefined) return client;
     }
   } finally {

@@ -21,7 +21,7 @@ import type { HeldModels } from './held-models.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { OwedModels } from './owed-models.ts';
 import { WorkerHealth } from './worker-health.ts';
-import type { Outcome, Pending, WorkerRequest } from './worker-request.ts';
+import type { Leaving, Outcome, Pending, WorkerRequest } from './worker-request.ts';
 
 export interface WorkerClientDeps {
   readonly token: string;
@@ -126,7 +126,7 @@ export class WorkerClient {
   }
 
   /** Never rejects; settles at the request's deadline at the latest. */
-  send(request: WorkerRequest, caller: Caller, mayLeave?: () => boolean): Promise<Outcome> {
+  send(request: WorkerRequest, caller: Caller, leaving?: Leaving): Promise<Outcome> {
     const { limits, now } = this.#deps;
     const nowMs = now();
     const timeoutMs = Math.min(MAX_TIMEOUT_MS, Math.ceil(request.deadlineAtMs - nowMs));
@@ -147,7 +147,7 @@ export class WorkerClient {
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#cancel(id, { kind: 'deadline' }), timeoutMs);
-      this.#pending.set(id, { key, tenant, frame, timer, settle, mayLeave });
+      this.#pending.set(id, { key, tenant, frame, timer, settle, leaving });
       this.#shares.add(tenant, frame.length, nowMs);
       this.#owed.sent(key, nowMs);
       caller.onGone = () => this.#cancel(id, { kind: 'gone' });
@@ -165,8 +165,8 @@ export class WorkerClient {
 
   /** It is silent: what is under way there leaves if it may. What holds a lane there doesn't walk on. */
   handOver(): void {
-    for (const [id, { key, mayLeave }] of this.#pending) {
-      if (!this.#holding.has(key) && mayLeave?.() === true) this.#cancel(id, { kind: 'silent' });
+    for (const [id, { key, leaving }] of this.#pending) {
+      if (!this.#holding.has(key) && leaving?.mayLeave(this) === true) this.#cancel(id, { kind: 'silent' });
     }
   }
 

@@ -1,6 +1,7 @@
 import type { NamedTensor } from '../model/signature.ts';
 import type { AnswerFrame } from '../wire/frames.ts';
 import type { ModelKey } from '../wire/model-key.ts';
+import type { WorkerClient } from './worker-client.ts';
 
 export interface WorkerRequest {
   readonly key: ModelKey;
@@ -32,6 +33,11 @@ export type Outcome =
   /** The caller went away. */
   | { readonly kind: 'gone' };
 
+/** Says whether a request leaves a worker that is silent, to go elsewhere; asked time and again. */
+export interface Leaving {
+  mayLeave(silent: WorkerClient): boolean;
+}
+
 /** A request under way at a worker. */
 export interface Pending {
   readonly key: ModelKey;
@@ -39,6 +45,6 @@ export interface Pending {
   readonly frame: Buffer;
   readonly timer: NodeJS.Timeout;
   readonly settle: (outcome: Outcome) => void;
-  /** Asked while the worker is silent: whether the request goes elsewhere now. Absent: it stays. */
-  readonly mayLeave: (() => boolean) | undefined;
+  /** Absent: it stays whatever happens. */
+  readonly leaving: Leaving | undefined;
 }

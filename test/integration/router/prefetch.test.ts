@@ -27,6 +27,8 @@ it('a version that becomes stable is loaded into spare memory of its first worke
     },
   });
   for (let times = 0; times < 5; times++) prefetch('acme', 'churn', key, 77);
+  // The shard's size may have to be asked for.
+  await new Promise(setImmediate);
   const [first] = modelOrder('acme', 'churn', tenantShard('acme', parts.members.list()));
   assert.equal(asked.length, 3);
   assert.equal(asked[0]?.worker, first?.id);
@@ -37,6 +39,7 @@ it('a version that becomes stable is loaded into spare memory of its first worke
   await Promise.allSettled(asked.map(({ answer }) => answer.promise));
   await new Promise(setImmediate);
   prefetch('acme', 'churn', key, 77);
+  await new Promise(setImmediate);
   assert.equal(asked.length, 4, 'there is room again');
   const { values } = await parts.metrics.prefetches.get();
   const counts = Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));

@@ -122,9 +122,11 @@ describe('WorkerClient', () => {
     );
     let isElsewhere = false;
     const asked = new Happening();
-    const leaving = client.send(workerRequest(), new Caller(), () => {
-      asked.happen();
-      return isElsewhere;
+    const leaving = client.send(workerRequest(), new Caller(), {
+      mayLeave() {
+        asked.happen();
+        return isElsewhere;
+      },
     });
     const staying = client.send(workerRequest({ timeoutMs: 1_000 }), new Caller());
     await asked.times(3);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { membersAfter, type Sighting } from '../../../src/core/membership.ts';
 
 const leaseMs = 6_000;
