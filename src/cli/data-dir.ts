@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { CliError, EXIT } from './exit.ts';
 
 export interface DataDir {
+  readonly dir: string;
   readonly registryFile: string;
   readonly artifactsDir: string;
   readonly plansFile: string;
@@ -24,6 +25,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = await takeLock(path.join(dir, 'lock'), dir, pidFile);
   await writeFile(pidFile, `${process.pid}\n`);
   return {
+    dir,
     registryFile: path.join(dir, 'registry.db'),
     artifactsDir: path.join(dir, 'artifacts'),
     plansFile: path.join(dir, 'plans.db'),

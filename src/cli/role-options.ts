@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Limits } from '../core/limits.ts';
+import { parseS3Url } from '../stores/objects/s3-url.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
+import type { S3Settings } from '../wire/store-settings.ts';
 import { CliError, EXIT } from './exit.ts';
 import { limitSetting, trueOrFalse, wholeNumber } from './parse.ts';
 
@@ -58,6 +60,13 @@ export function addArtifactOptions(command: Command): Command {
         .env('SHOAL_S3_PATH_STYLE'),
     )
     .addOption(new Option('--s3-region <name>', 'its region').default('us-east-1').env('SHOAL_S3_REGION'));
+}
+
+/** The object store that the options name. */
+export function s3SettingsOf(options: SharedStoreOptions): S3Settings {
+  const { s3Endpoint, s3PathStyle, s3Region } = options;
+  const url = required(options.artifacts, '--artifacts', 'SHOAL_ARTIFACTS');
+  return parseS3Url(url, { endpoint: s3Endpoint, pathStyle: s3PathStyle, region: s3Region });
 }
 
 const LEAST_TOKEN = 16;
