@@ -26,6 +26,7 @@ export function prefetchCounter(registers: Registry[]) {
 export interface RouterGauges {
   tableAgeMs(): number;
   tableModels(): number;
+  tableRevision(): number;
   inFlight(): number;
   knownWorkers(): number;
   connectedWorkers(): number;
@@ -138,6 +139,9 @@ export function watchRouterGauges(registry: Registry, gauges: RouterGauges): voi
     return gauges.tableAgeMs() / 1_000;
   });
   gauge('shoal_router_table_models', 'Models in the routing table.', () => gauges.tableModels());
+  gauge('shoal_router_table_revision', "The registry's revision that the routing table has reached.", () =>
+    gauges.tableRevision(),
+  );
   gauge('shoal_router_in_flight', 'Requests that workers have not answered yet.', () => gauges.inFlight());
   gauge('shoal_router_connected_workers', 'Workers with a frame connection.', () =>
     gauges.connectedWorkers(),

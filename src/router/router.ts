@@ -63,6 +63,7 @@ export function createRouter(options: RouterOptions): Router {
   watchRouterGauges(options.metrics, {
     tableAgeMs: () => follower.ageMs(),
     tableModels: () => table.modelCount,
+    tableRevision: () => table.revision,
     inFlight: () => fleet.inFlight,
     knownWorkers: () => fleet.known,
     connectedWorkers: () => fleet.connected,
