@@ -140,13 +140,10 @@ function workerTemplate(settings: CompositionSettings, token: string): WorkerTem
   const limits = { ...settings.limits, leaveMs: 0 };
   const place = { zone: 'local', weight: 1, host: '127.0.0.1', port: 0 };
   const ttl = idleTtlMs === undefined ? {} : { idleTtlMs };
-  const artifacts = {
-    artifactsDir: data.artifactsDir,
-    plansFile: data.plansFile,
-    ...(cache === undefined ? {} : { cacheDir: cache, cacheBytes }),
-  };
-  const { journalDir } = data;
-  return { ...place, ...artifacts, ...ttl, journalDir, token, lanes, budgetBytes, limits, logLevel };
+  const { artifactsDir, plansFile, journalDir } = data;
+  const stores = { kind: 'directory', artifactsDir, plansFile } as const;
+  const caching = cache === undefined ? {} : { cacheDir: cache, cacheBytes };
+  return { ...place, stores, ...caching, ...ttl, journalDir, token, lanes, budgetBytes, limits, logLevel };
 }
 
 async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {

@@ -1,4 +1,5 @@
 import type { Limits } from '../core/limits.ts';
+import type { WorkerStores } from './store-settings.ts';
 
 /** The process that starts workers <-> a worker process, over the IPC channel of child_process.fork. */
 export interface WorkerProcessConfig {
@@ -12,12 +13,10 @@ export interface WorkerProcessConfig {
   readonly lanes: number;
   /** What the resident models may come to. */
   readonly budgetBytes: number;
-  /** The directory of the artifact store. */
-  readonly artifactsDir: string;
-  /** The file of the plan store. */
-  readonly plansFile: string;
-  /** Where artifacts are kept when the store is on another disk; absent: they are read from the store itself. */
+  readonly stores: WorkerStores;
+  /** Where artifacts and plans are kept when the stores aren't on this disk; absent: they are read from the stores themselves. */
   readonly cacheDir?: string;
+  /** What the cache may come to; absent: as much as there is. */
   readonly cacheBytes?: number;
   /** Its crash journal (wire/crash-journal.ts): made anew by the worker, read by its parent after its death. */
   readonly journalFile: string;

@@ -35,8 +35,10 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   });
   const clock = (): number => performance.now();
   try {
-    const store = await openDirectoryArtifacts(config.artifactsDir);
-    const plans = openPlanReader(config.plansFile);
+    const { stores } = config;
+    if (stores.kind !== 'directory') throw new Error('workers have no way to S3 yet');
+    const store = await openDirectoryArtifacts(stores.artifactsDir);
+    const plans = openPlanReader(stores.plansFile);
     const onLost = (error: Error, cause: SelfKillCause, lane?: number): void => {
       logger.fatal(
         { err: error, cause, lane },

@@ -11,6 +11,7 @@ import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import type { PlanStore } from '../../src/stores/plans/plans.ts';
+import type { WorkerStores } from '../../src/wire/store-settings.ts';
 import { modelKey } from '../../src/wire/model-key.ts';
 import {
   WORKER_ENV,
@@ -19,6 +20,8 @@ import {
   type WorkerProcessConfig,
 } from '../../src/wire/worker-process.ts';
 import { loadArtifact } from './cases.ts';
+
+type DirectoryStores = Extract<WorkerStores, { kind: 'directory' }>;
 
 export const TOKEN = 'test-token';
 
@@ -35,12 +38,16 @@ export interface TestWorker {
   addPlan(artifact: Uint8Array, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
   /** The same of a plan as it is. */
   addEncoded(plan: EncodedPlan, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
-  /** The file of the plan store. */
-  readonly plansFile: string;
+  /** Where it finds what was added. */
+  readonly stores: DirectoryStores;
   call(path: string, init?: RequestInit): Promise<Response>;
   metric(name: string): Promise<number>;
   /** Kills it if it lives and removes its files. */
   dispose(): Promise<void>;
+}
+
+function directoryStores(artifactsDir: string): DirectoryStores {
+  return { kind: 'directory', artifactsDir, plansFile: `${artifactsDir}.plans.db` };
 }
 
 /** A worker of one lane, as a test starts it unless it says otherwise. */
@@ -56,8 +63,7 @@ export function workerConfig(
     token: TOKEN,
     lanes: 1,
     budgetBytes: 512 * 1024 * 1024,
-    artifactsDir,
-    plansFile: `${artifactsDir}.plans.db`,
+    stores: directoryStores(artifactsDir),
     journalFile: `${artifactsDir}.journal`,
     suspects: [],
     limits: DEFAULT_LIMITS,
@@ -67,7 +73,8 @@ export function workerConfig(
 }
 
 export async function startTestWorker(
-  settings: Partial<Omit<WorkerProcessConfig, 'limits'>> & {
+  settings: Partial<Omit<WorkerProcessConfig, 'limits' | 'stores'>> & {
+    stores?: DirectoryStores;
     limits?: Partial<WorkerProcessConfig['limits']>;
   } = {},
   execArgv: readonly string[] = [],
@@ -76,9 +83,11 @@ export async function startTestWorker(
 ): Promise<TestWorker> {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
-  const store = await openDirectoryArtifacts(artifactsDir);
+  const stores = settings.stores ?? directoryStores(artifactsDir);
+  const store = await openDirectoryArtifacts(stores.artifactsDir);
   const config = workerConfig(artifactsDir, {
     ...settings,
+    stores,
     limits: { ...DEFAULT_LIMITS, ...settings.limits },
   });
   const child = fork(new URL('../../src/worker/process.ts', import.meta.url), {
@@ -99,7 +108,7 @@ export async function startTestWorker(
   };
   let plans: Promise<PlanStore> | undefined;
   const addEncoded: TestWorker['addEncoded'] = async (plan, as = {}) => {
-    plans ??= openSqlitePlans(config.plansFile);
+    plans ??= openSqlitePlans(stores.plansFile);
     await (await plans).put(plan);
     return modelKey({ tenant: 'acme', model: 'model', version: '1', digest: plan.digest, ...as });
   };
@@ -118,7 +127,7 @@ export async function startTestWorker(
     addBytes,
     addPlan,
     addEncoded,
-    plansFile: config.plansFile,
+    stores,
     add: (name, as) => addBytes(prepareArtifact(loadArtifact(name)).bytes, { model: name, ...as }),
     call,
     async metric(name) {

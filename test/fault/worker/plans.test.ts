@@ -26,7 +26,7 @@ test('kill -9 amid loads and runs of plans accuses nobody and harms no store', a
     cause: undefined,
     entries: [],
   });
-  const next = await startTestWorker({ plansFile: worker.plansFile });
+  const next = await startTestWorker({ stores: worker.stores });
   t.after(() => next.dispose());
   const again = await FrameClient.connect(next.address, TOKEN);
   t.after(() => again.close());
