@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
+import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import { parseS3Url } from '../stores/objects/s3-url.ts';
+import { parseRedisUrl, type RedisSettings } from '../stores/redis/settings.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import type { S3Settings } from '../wire/store-settings.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -62,11 +65,25 @@ export function addArtifactOptions(command: Command): Command {
     .addOption(new Option('--s3-region <name>', 'its region').default('us-east-1').env('SHOAL_S3_REGION'));
 }
 
+/** The Redis that the options name. */
+export function redisSettingsOf({ registry }: Pick<SharedStoreOptions, 'registry'>): RedisSettings {
+  const url = required(registry, '--registry', 'SHOAL_REGISTRY');
+  return understood('--registry (SHOAL_REGISTRY)', () => parseRedisUrl(url));
+}
+
 /** The object store that the options name. */
 export function s3SettingsOf(options: SharedStoreOptions): S3Settings {
   const { s3Endpoint, s3PathStyle, s3Region } = options;
   const url = required(options.artifacts, '--artifacts', 'SHOAL_ARTIFACTS');
-  return parseS3Url(url, { endpoint: s3Endpoint, pathStyle: s3PathStyle, region: s3Region });
+  return understood('--artifacts (SHOAL_ARTIFACTS) or --s3-endpoint (SHOAL_S3_ENDPOINT)', () =>
+    parseS3Url(url, { endpoint: s3Endpoint, pathStyle: s3PathStyle, region: s3Region }),
+  );
+}
+
+/** Where others reach what listens on `host`; undefined: as it listens. */
+export function advertiseOf({ advertise, host }: { advertise?: string; host: string }): string | undefined {
+  if (advertise !== undefined) return advertise;
+  return host === '0.0.0.0' || host === '::' ? `http://${hostname()}` : undefined;
 }
 
 const LEAST_TOKEN = 16;
@@ -102,4 +119,14 @@ function tokenOf(file: string): string {
 export function required(value: string | undefined, flag: string, env: string): string {
   if (value !== undefined && value !== '') return value;
   throw new CliError(`give ${flag}, or set ${env}`, EXIT.usage);
+}
+
+/** What is wrong with a setting is told with its name, and ends the command as a wrong command line does. */
+function understood<T>(names: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    throw new CliError(`${names}: ${error.message}`, EXIT.usage, error);
+  }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Limits } from '../../core/limits.ts';
-import type { Candidate, LeaderWatch } from '../../stores/leader/leader.ts';
+import type { LeaderWatch, StandingCandidate } from '../../stores/leader/leader.ts';
 import { redisCandidate, watchRedisLeader } from '../../stores/leader/redis.ts';
 import { type RedisMembers, watchRedisMembers } from '../../stores/members/redis.ts';
 import { connectRedis, type RedisConnection } from '../../stores/redis/connection.ts';
@@ -48,13 +48,15 @@ export function watchLeader(
   return leader;
 }
 
-/** `address`: where the others reach this manager. */
-export function standForLeader(
+/** It stands once it is told where the others reach this manager. */
+export function openCandidate(
   { redis }: Meeting,
   { limits, logger, metrics }: MeetingSettings,
-  who: { readonly id: string; readonly address: string },
-): Candidate {
-  const candidate = redisCandidate({ redis, limits, logger, now, random: Math.random }, who);
+  id: string,
+  stack: AsyncDisposableStack,
+): StandingCandidate {
+  const candidate = redisCandidate({ redis, limits, logger, now, random: Math.random }, id);
+  stack.defer(() => candidate.close());
   tellLeader(metrics, candidate);
   gauge(metrics, 'shoal_manager_leads', '1 while this manager may change the registry.', () =>
     candidate.fence() === undefined ? 0 : 1,

@@ -26,6 +26,14 @@ export interface Candidate extends LeaderWatch {
   fence(): Fence | undefined;
 }
 
+/** A candidate that says itself when it stands, and for how long. */
+export interface StandingCandidate extends Candidate {
+  /** From now on it asks for the lease; `address` is where others reach it. Until then nobody leads, as far as it knows. */
+  stand(address: string): void;
+  /** Gives the lease back and asks for it no more; it goes on telling who leads. */
+  resign(): Promise<void>;
+}
+
 /** Shown to the registry with every change. */
 export interface Fence {
   readonly leader: string;

@@ -4,7 +4,7 @@ import type { Limits } from '../../core/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { RedisScript } from '../redis/script.ts';
 import { KnownLeader } from './known-leader.ts';
-import type { Candidate, Fence, Leader, LeaderWatch } from './leader.ts';
+import type { Fence, Leader, LeaderWatch, StandingCandidate } from './leader.ts';
 
 const CAMPAIGN = new RedisScript(new URL('./campaign.lua', import.meta.url));
 const RELEASE = new RedisScript(new URL('./release.lua', import.meta.url));
@@ -28,13 +28,7 @@ export interface LeaderDeps {
 /** Asks who leads, several times a lease. While Redis is away it is who led last. */
 export function watchRedisLeader(deps: LeaderDeps): LeaderWatch {
   const known = new KnownLeader();
-  const loop = new Loop(deps, async () => {
-    const [id, address, term] = await deps.redis.call('leader', (redis) =>
-      redis.hmget(deps.redis.key('leader'), 'id', 'address', 'term'),
-    );
-    known.set(id && address && term ? { id, address, term: Number(term) } : undefined);
-    return deps.limits.leaderLeaseMs / RENEWALS;
-  });
+  const loop = new Loop(deps, () => look(deps, known));
   return {
     current: () => known.current,
     watch: (onChange) => known.watch(onChange),
@@ -42,29 +36,36 @@ export function watchRedisLeader(deps: LeaderDeps): LeaderWatch {
   };
 }
 
-/** `id` must be this process's alone: one that starts again is another. */
-export function redisCandidate(
-  deps: LeaderDeps,
-  { id, address }: { id: string; address: string },
-): Candidate {
-  return new RedisCandidate(deps, id, address);
+/** Resolves to how long until the next look. */
+async function look({ redis, limits }: LeaderDeps, known: KnownLeader): Promise<number> {
+  const [id, address, term] = await redis.call('leader', (commands) =>
+    commands.hmget(redis.key('leader'), 'id', 'address', 'term'),
+  );
+  known.set(id && address && term ? { id, address, term: Number(term) } : undefined);
+  return limits.leaderLeaseMs / RENEWALS;
 }
 
-class RedisCandidate implements Candidate {
+/** `id` must be this process's alone: one that starts again is another. */
+export function redisCandidate(deps: LeaderDeps, id: string): StandingCandidate {
+  return new RedisCandidate(deps, id);
+}
+
+class RedisCandidate implements StandingCandidate {
   readonly id: string;
   readonly #deps: LeaderDeps;
-  readonly #address: string;
   readonly #known = new KnownLeader();
-  readonly #loop: Loop;
+  #loop: Loop | undefined;
   /** On our clock; counted from before Redis was asked, so that it is over here first. */
   #leadsUntilMs = Number.NEGATIVE_INFINITY;
   #steppingDown: NodeJS.Timeout | undefined;
 
-  constructor(deps: LeaderDeps, id: string, address: string) {
+  constructor(deps: LeaderDeps, id: string) {
     this.id = id;
     this.#deps = deps;
-    this.#address = address;
-    this.#loop = new Loop(deps, () => this.#campaign());
+  }
+
+  stand(address: string): void {
+    this.#loop = new Loop(this.#deps, () => this.#campaign(address));
   }
 
   current(): Leader | undefined {
@@ -82,8 +83,17 @@ class RedisCandidate implements Candidate {
     return this.#known.watch(onChange);
   }
 
+  async resign(): Promise<void> {
+    await this.#withdraw();
+    this.#loop = new Loop(this.#deps, () => look(this.#deps, this.#known));
+  }
+
   async close(): Promise<void> {
-    await this.#loop.stop();
+    await this.#withdraw();
+  }
+
+  async #withdraw(): Promise<void> {
+    await this.#loop?.stop();
     clearTimeout(this.#steppingDown);
     const led = this.#known.current?.id === this.id;
     this.#leadsUntilMs = Number.NEGATIVE_INFINITY;
@@ -100,19 +110,19 @@ class RedisCandidate implements Candidate {
   }
 
   /** Resolves to how long until the next time. */
-  async #campaign(): Promise<number> {
+  async #campaign(address: string): Promise<number> {
     const { redis, limits, now } = this.#deps;
     const leaseMs = limits.leaderLeaseMs;
     const askedAtMs = now();
     const keys = [redis.key('leader'), redis.key('term')];
-    const reply = await CAMPAIGN.run(redis, keys, [this.id, this.#address, leaseMs]);
-    const [id, address, term, leftMs] = reply as [string, string, number, number];
+    const reply = await CAMPAIGN.run(redis, keys, [this.id, address, leaseMs]);
+    const [id, leaderAddress, term, leftMs] = reply as [string, string, number, number];
     const leads = id === this.id;
     this.#leadsUntilMs = leads ? askedAtMs + leaseMs * (1 - MARGIN) : Number.NEGATIVE_INFINITY;
     clearTimeout(this.#steppingDown);
     // Timers may fire a millisecond early.
     if (leads) this.#steppingDown = setTimeout(() => this.#stepDown(), this.#leadsUntilMs - now() + 2);
-    this.#known.set({ id, address, term });
+    this.#known.set({ id, address: leaderAddress, term });
     const everyMs = leaseMs / RENEWALS;
     return leads ? everyMs : Math.min(everyMs, leftMs + AFTER_MS);
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { pino } from 'pino';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
-import type { Candidate, Leader, LeaderWatch } from '../../../src/stores/leader/leader.ts';
+import type { Leader, LeaderWatch, StandingCandidate } from '../../../src/stores/leader/leader.ts';
 import { redisCandidate, watchRedisLeader } from '../../../src/stores/leader/redis.ts';
 import { connectRedis, type RedisConnection } from '../../../src/stores/redis/connection.ts';
 import { parseRedisUrl } from '../../../src/stores/redis/settings.ts';
@@ -28,8 +28,9 @@ after(async () => {
 });
 
 /** `clock.skipMs`: for how long the process was stopped, all in all. */
-function candidate(id: string, clock = { skipMs: 0 }): Candidate {
-  const made = redisCandidate(depsOf(clock), { id, address: `http://${id}` });
+function candidate(id: string, clock = { skipMs: 0 }): StandingCandidate {
+  const made = redisCandidate(depsOf(clock), id);
+  made.stand(`http://${id}`);
   open.push(made);
   return made;
 }
@@ -65,6 +66,17 @@ test('one of two candidates leads, everybody knows which, and the other takes ov
   await leads(second, (leader) => leader?.id === 'second');
   assert.ok((second.fence()?.term ?? 0) > term);
   await leads(watch, (leader) => leader?.id === 'second');
+});
+
+test('a leader that resigns leads no more, and knows who does', async () => {
+  const first = candidate('first');
+  await leads(first, (leader) => leader?.id === 'first');
+  await first.resign();
+  assert.equal(first.fence(), undefined);
+  assert.equal(first.current(), undefined);
+  candidate('second');
+  await leads(first, (leader) => leader?.address === 'http://second');
+  assert.equal(first.fence(), undefined);
 });
 
 test('a leader whose Redis is frozen steps down by its own clock, and leads again when Redis is back', async () => {

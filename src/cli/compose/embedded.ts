@@ -1,27 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client';
-import type { Logger } from 'pino';
-import type { Blame } from '../core/crash-blame.ts';
-import type { Limits } from '../core/limits.ts';
-import { addOperations } from '../http/operations.ts';
-import { createHttpServer } from '../http/server.ts';
-import { createManager } from '../manager/manager.ts';
-import { createRouter } from '../router/router.ts';
-import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
-import { createMemoryMembers } from '../stores/members/memory.ts';
-import { openSqlitePlans } from '../stores/plans/sqlite-plans.ts';
-import { openSqliteRegistry } from '../stores/registry/sqlite.ts';
-import { scrapeFleet } from '../telemetry/fleet-metrics.ts';
-import type { LogLevel } from '../telemetry/logger.ts';
-import type { DataDir } from './data-dir.ts';
-import { CliError, EXIT } from './exit.ts';
-import { PRODUCT_VERSION } from './product-version.ts';
-import { WorkerFleet, type WorkerTemplate } from './worker-fleet.ts';
+import type { Blame } from '../../core/crash-blame.ts';
+import { createManager } from '../../manager/manager.ts';
+import { createRouter } from '../../router/router.ts';
+import { openDirectoryArtifacts } from '../../stores/artifacts/directory.ts';
+import { createMemoryMembers } from '../../stores/members/memory.ts';
+import { openSqlitePlans } from '../../stores/plans/sqlite-plans.ts';
+import type { Registry } from '../../stores/registry/registry.ts';
+import { openSqliteRegistry } from '../../stores/registry/sqlite.ts';
+import { scrapeFleet } from '../../telemetry/fleet-metrics.ts';
+import type { LogLevel } from '../../telemetry/logger.ts';
+import type { DataDir } from '../data-dir.ts';
+import { PRODUCT_VERSION } from '../product-version.ts';
+import { WorkerFleet, type WorkerTemplate } from '../worker-fleet.ts';
+import { type Running, Serving, type ServingSettings } from './serving.ts';
 
-export interface CompositionSettings {
-  readonly host: string;
-  readonly port: number;
+export interface EmbeddedSettings extends ServingSettings {
   readonly data: DataDir;
   readonly workers: number;
   readonly lanes: number;
@@ -35,23 +29,18 @@ export interface CompositionSettings {
   readonly prefetch: boolean;
   /** A resident model that nobody asked for since is released; absent: only when its room is needed. */
   readonly idleTtlMs?: number;
-  readonly limits: Limits;
-  readonly logger: Logger;
   readonly logLevel: LogLevel;
-  readonly logRequests: boolean;
 }
 
-export interface Composition {
-  readonly origin: string;
-  /** Nothing was registered when it started. */
+/** All roles in one place. */
+export interface RunningMachine extends Running {
+  /** Nothing was registered when it started, and it is this process that may change that. */
   readonly isEmpty: boolean;
   hasModel(tenant: string, model: string): Promise<boolean>;
-  /** Refuses new requests, lets running ones end, then ends manager, router, workers and stores. */
-  stop(): Promise<void>;
 }
 
-/** The only place that constructs stores and roles: all of them in and beside this process, on embedded stores. */
-export async function compose(settings: CompositionSettings): Promise<Composition> {
+/** `shoal up`: all roles in and beside this process, on embedded stores. */
+export async function composeEmbedded(settings: EmbeddedSettings): Promise<RunningMachine> {
   const { limits, logger } = settings;
   await using stack = new AsyncDisposableStack();
   const metrics = new MetricsRegistry();
@@ -92,36 +81,37 @@ export async function compose(settings: CompositionSettings): Promise<Compositio
   });
   stack.defer(() => manager.close());
   manager.sweep();
-  const state = { stopping: false };
-  const app = createHttpServer({
-    limits,
-    logger,
+  const serving = await Serving.open(settings, {
     metrics,
-    logRequests: settings.logRequests,
-    stopping: () => state.stopping,
+    routes: [router.routes, manager.routes],
+    notReady: () => router.notReady(),
+    scrape: () => scrapeFleet(metrics, members.list(), token),
   });
-  const scrape = (): Promise<string> => scrapeFleet(metrics, members.list(), token);
-  await addOperations(app, { productVersion: PRODUCT_VERSION, notReady: () => router.notReady(), scrape });
-  await app.register(router.routes);
-  await app.register(manager.routes);
-  stack.defer(() => closeApp(app, limits.drainMs));
-  const isEmpty = (await registry.position())?.revision === 0;
-  await Promise.all([fleet.start(workerIds(settings.workers)), router.ready]);
-  const origin = await listen(app, settings);
+  stack.defer(() => serving.close());
+  const isEmpty = await isEmptyRegistry(registry);
+  await Promise.all([fleet.start(workerIds('worker', settings.workers)), router.ready]);
+  const origin = await serving.listen();
   const running = stack.move();
   return {
     origin,
     isEmpty,
     hasModel: async (tenant, model) => (await registry.model(tenant, model)) !== undefined,
-    stop: () => {
-      state.stopping = true;
-      return running.disposeAsync();
-    },
+    // Nobody else spreads requests over it, so that nobody has to be told first.
+    stop: () => running.disposeAsync(),
   };
 }
 
+export async function isEmptyRegistry(registry: Registry): Promise<boolean> {
+  return (await registry.position())?.revision === 0;
+}
+
+/** The same after every restart: models keep their place. */
+export function workerIds(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index}`);
+}
+
 /** All there before any worker looks for them. */
-async function openStores({ data, limits }: CompositionSettings, stack: AsyncDisposableStack) {
+async function openStores({ data, limits }: EmbeddedSettings, stack: AsyncDisposableStack) {
   const registry = await openSqliteRegistry(data.registryFile, limits);
   stack.defer(() => registry.close());
   const artifacts = await openDirectoryArtifacts(data.artifactsDir);
@@ -130,11 +120,7 @@ async function openStores({ data, limits }: CompositionSettings, stack: AsyncDis
   return { registry, artifacts, plans };
 }
 
-function workerIds(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `worker-${index}`);
-}
-
-function workerTemplate(settings: CompositionSettings, token: string): WorkerTemplate {
+function workerTemplate(settings: EmbeddedSettings, token: string): WorkerTemplate {
   const { lanes, budgetBytes, logLevel, data, cache, cacheBytes, idleTtlMs } = settings;
   // Its routers are in this process and know at once.
   const limits = { ...settings.limits, leaveMs: 0 };
@@ -144,19 +130,4 @@ function workerTemplate(settings: CompositionSettings, token: string): WorkerTem
   const stores = { kind: 'directory', artifactsDir, plansFile } as const;
   const caching = cache === undefined ? {} : { cacheDir: cache, cacheBytes };
   return { ...place, stores, ...caching, ...ttl, journalDir, token, lanes, budgetBytes, limits, logLevel };
-}
-
-async function listen(app: FastifyInstance, { host, port }: CompositionSettings): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    throw new CliError(`can't listen on ${host}:${port}: ${(error as Error).message}`, EXIT.refused, error);
-  }
-}
-
-/** Running requests get `drainMs`; after that their connections are cut. */
-async function closeApp(app: FastifyInstance, drainMs: number): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
-  await app.close();
-  clearTimeout(cut);
 }
