@@ -5,7 +5,7 @@ interface Waiting<T, R> {
 }
 
 export interface GatherLimits {
-  /** Items of one action; more only when one call alone brings them. */
+  /** Items of one action, or their weight; more only when one call alone brings them. */
   readonly maxItems: number;
   readonly maxWaiting: number;
   /** What a call beyond `maxWaiting` gets. */
@@ -20,13 +20,19 @@ export class Gather<T, R> {
   readonly #limits: GatherLimits;
   /** One result an item, in order. */
   readonly #act: (items: readonly T[]) => Promise<readonly R[]>;
+  readonly #weigh: (item: T) => number;
   #waiting: Waiting<T, R>[] = [];
   #waitingItems = 0;
   #running = false;
 
-  constructor(limits: GatherLimits, act: (items: readonly T[]) => Promise<readonly R[]>) {
+  constructor(
+    limits: GatherLimits,
+    act: (items: readonly T[]) => Promise<readonly R[]>,
+    weigh: (item: T) => number = () => 1,
+  ) {
     this.#limits = limits;
     this.#act = act;
+    this.#weigh = weigh;
   }
 
   /** All of a call's items go into the same action. */
@@ -59,9 +65,11 @@ export class Gather<T, R> {
 
   #takeGroup(): Waiting<T, R>[] {
     let items = 0;
+    let weight = 0;
     let calls = 0;
     for (const each of this.#waiting) {
-      if (calls > 0 && items + each.items.length > this.#limits.maxItems) break;
+      for (const item of each.items) weight += this.#weigh(item);
+      if (calls > 0 && weight > this.#limits.maxItems) break;
       items += each.items.length;
       calls++;
     }

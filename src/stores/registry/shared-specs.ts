@@ -2,28 +2,27 @@ import type { Digest } from '../../core/ids.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type { RoutingEntry } from './registry.ts';
-import type { RowEntry } from './sqlite-messages.ts';
-import { parseTraffic } from './sqlite-tables.ts';
+import { parseTraffic, type RowEntry } from './rows.ts';
 
 const MAX_TRAFFICS = 1_000;
 
 /**
  * One object a spec, and one a kind of traffic, for everyone in this process: hundreds of thousands of
- * models share a few. A spec crosses the thread's boundary only when it isn't here, and stays as long as anyone holds it.
+ * models share a few. A spec is fetched only when it isn't here, and stays as long as anyone holds it.
  */
-export class SharedSpecs {
-  readonly #fetch: (ids: readonly number[]) => Promise<ServingSpec[]>;
-  readonly #held = new Map<number, WeakRef<ServingSpec>>();
+export class SharedSpecs<Id extends string | number> {
+  readonly #fetch: (ids: readonly Id[]) => Promise<ServingSpec[]>;
+  readonly #held = new Map<Id, WeakRef<ServingSpec>>();
   readonly #traffics = new Map<string, Traffic>();
-  readonly #dropped = new FinalizationRegistry<number>((id) => {
+  readonly #dropped = new FinalizationRegistry<Id>((id) => {
     if (this.#held.get(id)?.deref() === undefined) this.#held.delete(id);
   });
 
-  constructor(fetch: (ids: readonly number[]) => Promise<ServingSpec[]>) {
+  constructor(fetch: (ids: readonly Id[]) => Promise<ServingSpec[]>) {
     this.#fetch = fetch;
   }
 
-  async resolve(rows: readonly RowEntry[]): Promise<RoutingEntry[]> {
+  async resolve(rows: readonly RowEntry<Id>[]): Promise<RoutingEntry[]> {
     const specs = await this.#hold(rows);
     return rows.map((row) => {
       if (row.kind === 'tenant') return row;
@@ -49,9 +48,9 @@ export class SharedSpecs {
   }
 
   /** Strong references to all that `rows` name, so that none goes away while they are put together. */
-  async #hold(rows: readonly RowEntry[]): Promise<Map<number, ServingSpec>> {
-    const specs = new Map<number, ServingSpec>();
-    const missing = new Set<number>();
+  async #hold(rows: readonly RowEntry<Id>[]): Promise<Map<Id, ServingSpec>> {
+    const specs = new Map<Id, ServingSpec>();
+    const missing = new Set<Id>();
     for (const row of rows) {
       for (const { specId } of (row.kind === 'model' && row.state?.versions) || []) {
         const spec = this.#held.get(specId)?.deref();

@@ -4,13 +4,13 @@ import type { Traffic } from '../../core/traffic-split.ts';
 import type { ServingSpec } from '../../model/serving-spec.ts';
 import type { Position } from './position.ts';
 import type { RegistryRecord } from './records.ts';
+import type { RowEntry } from './rows.ts';
 import type {
   ModelRecord,
   ModelSettings,
   ModelSummary,
   Page,
   PageRequest,
-  Quarantine,
   RegisterOutcome,
   Registration,
   StrikeOutcome,
@@ -41,10 +41,10 @@ export interface Operations {
   tenants(page: PageRequest): Page<TenantRecord>;
   putTenant(tenant: string, settings: TenantSettings): TenantRecord;
   deleteTenant(tenant: string): { revision: number };
-  snapshotTenants(after: string, limit: number): RowEntry[];
-  snapshotModels(after: ModelName, limit: number): RowEntry[];
+  snapshotTenants(after: string, limit: number): RowEntry<number>[];
+  snapshotModels(after: ModelName, limit: number): RowEntry<number>[];
   /** Undefined: the log doesn't reach back to `after`. */
-  changes(after: Position, limit: number): { revision: number; entries: RowEntry[] } | undefined;
+  changes(after: Position, limit: number): { revision: number; entries: RowEntry<number>[] } | undefined;
   record(tenant: string, model: string | undefined): RegistryRecord | undefined;
   tenantRecords(after: string, limit: number): RegistryRecord[];
   modelRecords(after: ModelName, limit: number): RegistryRecord[];
@@ -79,32 +79,4 @@ export type RegistryLimits = Pick<
 export interface ModelName {
   readonly tenant: string;
   readonly model: string;
-}
-
-/** A RoutingEntry whose specs are row numbers and whose traffic is its JSON: the client holds one object for each. */
-export type RowEntry =
-  | {
-      readonly kind: 'model';
-      readonly tenant: string;
-      readonly model: string;
-      readonly revision: number;
-      readonly state?: {
-        readonly traffic: string;
-        readonly minCopies?: number;
-        readonly versions: readonly RowVersion[];
-      };
-    }
-  | {
-      readonly kind: 'tenant';
-      readonly tenant: string;
-      readonly revision: number;
-      readonly settings?: TenantSettings;
-    };
-
-export interface RowVersion {
-  readonly version: string;
-  readonly preparedDigest: string;
-  readonly residentBytes: number;
-  readonly specId: number;
-  readonly quarantine?: Quarantine;
 }

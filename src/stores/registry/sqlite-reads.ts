@@ -15,9 +15,10 @@ import type {
   VersionLookup,
   VersionRecord,
 } from './registry.ts';
-import type { ModelName, RowEntry, RowVersion } from './sqlite-messages.ts';
+import { parseSpec, parseTraffic, type RowEntry, type RowVersion } from './rows.ts';
+import type { ModelName } from './sqlite-messages.ts';
 import { parseQuarantine, strikesSince } from './sqlite-strikes.ts';
-import { parseTraffic, type Tables } from './sqlite-tables.ts';
+import type { Tables } from './sqlite-tables.ts';
 
 type Row = Record<string, unknown>;
 
@@ -143,12 +144,12 @@ export class Reads {
     return ids.map((id) => parseSpec(select.get(id)?.['json']));
   }
 
-  snapshotTenants(after: string, limit: number): RowEntry[] {
+  snapshotTenants(after: string, limit: number): RowEntry<number>[] {
     return this.#tenantRows(after, limit).map((row) => ({ kind: 'tenant', ...tenantRecord(row) }));
   }
 
   /** One statement a page: a second one for each model's versions would cost more than all the rest. */
-  snapshotModels(after: ModelName, limit: number): RowEntry[] {
+  snapshotModels(after: ModelName, limit: number): RowEntry<number>[] {
     const rows = this.#tables
       .sql(`SELECT m.tenant AS tenant, m.model AS model, m.traffic AS traffic, m.revision AS revision,
               m.min_copies AS min_copies, v.quarantine AS quarantine,
@@ -158,8 +159,8 @@ export class Reads {
             LEFT JOIN versions v ON v.tenant = m.tenant AND v.model = m.model
             ORDER BY m.tenant, m.model, v.revision`)
       .all(after.tenant, after.model, limit);
-    const entries: RowEntry[] = [];
-    let versions: RowVersion[] = [];
+    const entries: RowEntry<number>[] = [];
+    let versions: RowVersion<number>[] = [];
     let last = '';
     for (const row of rows) {
       const tenant = row['tenant'] as string;
@@ -176,7 +177,7 @@ export class Reads {
     return entries;
   }
 
-  changes(after: Position, limit: number): { revision: number; entries: RowEntry[] } | undefined {
+  changes(after: Position, limit: number): { revision: number; entries: RowEntry<number>[] } | undefined {
     const { position } = this.#tables;
     if (position === undefined || after.history !== position.history) return undefined;
     const { first } = this.#tables.sql('SELECT min(revision) AS first FROM changes').get() ?? {};
@@ -196,7 +197,7 @@ export class Reads {
   }
 
   /** The state as of now of what a log row names. */
-  #changed(change: Row): RowEntry {
+  #changed(change: Row): RowEntry<number> {
     const tenant = String(change['tenant']);
     const revision = Number(change['revision']);
     if (change['model'] === null) {
@@ -207,14 +208,14 @@ export class Reads {
     return row === undefined ? { kind: 'model', tenant, model, revision } : this.#modelEntry(row);
   }
 
-  #modelEntry(row: Row): RowEntry {
+  #modelEntry(row: Row): RowEntry<number> {
     const tenant = String(row['tenant']);
     const model = String(row['model']);
     const versions = this.#versionRows(tenant, model);
     return { kind: 'model', tenant, model, revision: Number(row['revision']), state: stateOf(row, versions) };
   }
 
-  #versionRows(tenant: string, model: string): RowVersion[] {
+  #versionRows(tenant: string, model: string): RowVersion<number>[] {
     return this.#tables
       .sql(`SELECT version, prepared_digest, resident_bytes, spec_id, quarantine FROM versions
             WHERE tenant = ? AND model = ? ORDER BY revision`)
@@ -237,7 +238,7 @@ function cutPage<T>(rows: Row[], page: PageRequest, nameColumn: string, toItem: 
     : { items };
 }
 
-function versionOf(row: Row): RowVersion {
+function versionOf(row: Row): RowVersion<number> {
   return {
     version: row['version'] as string,
     preparedDigest: row['prepared_digest'] as string,
@@ -247,7 +248,7 @@ function versionOf(row: Row): RowVersion {
   };
 }
 
-function stateOf(row: Row, versions: RowVersion[]) {
+function stateOf(row: Row, versions: RowVersion<number>[]) {
   const minCopies = Number(row['min_copies']);
   return { traffic: String(row['traffic']), ...(minCopies === 0 ? {} : { minCopies }), versions };
 }
@@ -263,8 +264,4 @@ function tenantRecord(row: Row): TenantRecord {
 function parseExecutor(json: string | null): ExecutorChoice {
   if (json === null) return { executor: 'onnx', reason: 'it was registered before plans' };
   return parseCanonicalJson(json) as unknown as ExecutorChoice;
-}
-
-function parseSpec(json: unknown): ServingSpec {
-  return parseCanonicalJson(String(json)) as unknown as ServingSpec;
 }

@@ -1,7 +1,6 @@
-import { ShoalError } from '../../core/errors.ts';
 import type { Digest } from '../../core/ids.ts';
-import { quote } from '../../core/ids.ts';
 import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+import { nothingToLift, notAtWork } from './refusals.ts';
 import type { Quarantine, StrikeOutcome, VersionId } from './registry.ts';
 import type { Tables } from './sqlite-tables.ts';
 
@@ -22,12 +21,7 @@ export class Strikes {
   strike(id: VersionId, preparedDigest: Digest, reason: string, strike: Strike): StrikeOutcome {
     return this.#tables.change(() => {
       const row = this.#row(id);
-      if (row === undefined || row['prepared_digest'] !== preparedDigest) {
-        throw new ShoalError(
-          'VERSION_NOT_FOUND',
-          `${nameOf(id)} is not what was at work (${preparedDigest})`,
-        );
-      }
+      if (row === undefined || row['prepared_digest'] !== preparedDigest) throw notAtWork(id, preparedDigest);
       const { strikes, strikeMs } = this.#tables.limits;
       const counted = strikesSince(row['strikes'] as string | null, strike.atMs - strikeMs);
       if (row['quarantine'] !== null) return { strikes: counted.length, quarantined: false, guilty: true };
@@ -64,7 +58,7 @@ export class Strikes {
   lift(id: VersionId): void {
     this.#tables.change(() => {
       const row = this.#row(id);
-      if (row === undefined) throw new ShoalError('VERSION_NOT_FOUND', `there is no ${nameOf(id)}`);
+      if (row === undefined) throw nothingToLift(id);
       this.#write(id, null, null);
       if (row['quarantine'] !== null) this.#logChange(id);
     });
@@ -102,8 +96,4 @@ export function parseQuarantine(column: string | null): { quarantine?: Quarantin
 
 function quarantineOf(reason: string, nowMs: number): string {
   return canonicalJson({ reason, since: new Date(nowMs).toISOString() } satisfies Quarantine);
-}
-
-function nameOf({ tenant, model, version }: VersionId): string {
-  return `version ${quote(version)} of ${tenant}/${model}`;
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { ShoalError } from '../../core/errors.ts';
-import { quote } from '../../core/ids.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
-import { canonicalJson, parseCanonicalJson } from '../../model/canonical-json.ts';
+import { canonicalJson } from '../../model/canonical-json.ts';
 import type { Position } from './position.ts';
+import { deletedTenant, tooManyVersions } from './refusals.ts';
 import type { Refusal } from './registry.ts';
+import { parseTraffic } from './rows.ts';
 import { Statements } from '../sqlite/statements.ts';
 import type { RegistryLimits } from './sqlite-messages.ts';
 
@@ -97,14 +98,9 @@ export class Tables extends Statements {
   refusal(tenant: string, model: string): Refusal | undefined {
     const { versionsPerModel } = this.limits;
     const owner = this.sql('SELECT deleted FROM tenants WHERE tenant = ?').get(tenant);
-    if (owner?.['deleted'] === 1) {
-      const message = `tenant ${quote(tenant)} was deleted; PUT it anew to use the name again`;
-      return { code: 'TENANT_DELETED', message };
-    }
+    if (owner?.['deleted'] === 1) return deletedTenant(tenant);
     if (this.versionCount(tenant, model) < versionsPerModel) return undefined;
-    const limit = `versionsPerModel (${versionsPerModel})`;
-    const message = `${tenant}/${model} has reached the limit ${limit}; delete a version first`;
-    return { code: 'QUOTA_EXCEEDED', message };
+    return tooManyVersions(tenant, model, versionsPerModel);
   }
 
   #readPosition(): void {
@@ -114,8 +110,4 @@ export class Tables extends Statements {
     this.#history = (row?.['history'] as string | null) ?? undefined;
     this.#revision = Number(row?.['revision']);
   }
-}
-
-export function parseTraffic(json: unknown): Traffic {
-  return parseCanonicalJson(String(json)) as Traffic;
 }

@@ -1,11 +1,20 @@
-import { ShoalError } from '../../core/errors.ts';
-import { quote } from '../../core/ids.ts';
-import { quarantineMessage } from '../../core/quarantine.ts';
 import { isInTraffic, type Traffic, withStable } from '../../core/traffic-split.ts';
 import { canonicalJson } from '../../model/canonical-json.ts';
+import {
+  inQuarantine,
+  inUse,
+  noModel,
+  noTenant,
+  noVersion,
+  noVersionFor,
+  quarantined,
+  revisionConflict,
+  versionExists,
+} from './refusals.ts';
 import type { ModelSettings, RegisterOutcome, Registration, TenantSettings, VersionId } from './registry.ts';
+import { parseTraffic } from './rows.ts';
 import { parseQuarantine } from './sqlite-strikes.ts';
-import { parseTraffic, type Tables } from './sqlite-tables.ts';
+import type { Tables } from './sqlite-tables.ts';
 
 /** Each takes effect in one transaction, with its entries in the change log. */
 export class Writes {
@@ -23,17 +32,13 @@ export class Writes {
     const { tenant, model, version } = id;
     return this.#tables.change(() => {
       const traffic = this.#tables.traffic(tenant, model);
-      if (traffic !== undefined && isInTraffic(traffic, version)) {
-        throw new ShoalError('IN_USE', `version ${quote(version)} of ${tenant}/${model} is in traffic`);
-      }
+      if (traffic !== undefined && isInTraffic(traffic, version)) throw inUse(id);
       const gone = this.#run('DELETE FROM versions WHERE tenant = ? AND model = ? AND version = ?', [
         tenant,
         model,
         version,
       ]);
-      if (gone === 0) {
-        throw new ShoalError('VERSION_NOT_FOUND', `${tenant}/${model} has no version ${quote(version)}`);
-      }
+      if (gone === 0) throw noVersion(id);
       const revision = this.#tables.logChange(tenant, model);
       // A model is its versions: with the last one it goes too.
       if (this.#tables.versionCount(tenant, model) === 0) this.#dropModel(tenant, model);
@@ -57,10 +62,7 @@ export class Writes {
         .get(tenant, model);
       if (row === undefined) throw noModel(tenant, model);
       if (ifRevision !== undefined && row['revision'] !== ifRevision) {
-        throw new ShoalError(
-          'REVISION_CONFLICT',
-          `${tenant}/${model} is at revision ${String(row['revision'])}, the request expects ${ifRevision}`,
-        );
+        throw revisionConflict(tenant, model, Number(row['revision']), ifRevision);
       }
       const current = rolesOf(parseTraffic(row['traffic']));
       for (const [role, version] of Object.entries(rolesOf(traffic))) {
@@ -94,7 +96,7 @@ export class Writes {
         "UPDATE tenants SET deleted = 1, settings = '{}' WHERE tenant = ? AND deleted = 0",
         [tenant],
       );
-      if (gone === 0) throw new ShoalError('TENANT_NOT_FOUND', `there is no tenant ${quote(tenant)}`);
+      if (gone === 0) throw noTenant(tenant);
       for (const row of this.#tables.sql('SELECT model FROM models WHERE tenant = ?').all(tenant)) {
         this.#tables.logChange(tenant, String(row['model']));
       }
@@ -127,11 +129,9 @@ export class Writes {
   #registerAgain(registration: Registration, present: Record<string, unknown>): RegisterOutcome {
     const { tenant, model, version, artifact, config, activate } = registration;
     if (present['digest'] !== artifact.digest || present['json'] !== canonicalJson(config)) {
-      const differs = present['digest'] === artifact.digest ? 'the config differs' : 'the artifact differs';
-      const message =
-        `version ${quote(version)} of ${tenant}/${model} is registered with digest ${String(present['digest'])}, ` +
-        `this one has ${artifact.digest}: ${differs}, and a version never changes`;
-      return { status: 'rejected', code: 'VERSION_EXISTS', message };
+      const digest = String(present['digest']);
+      const differs = digest === artifact.digest ? 'config' : 'artifact';
+      return versionExists(registration, artifact.digest, { digest, differs });
     }
     const traffic = this.#tables.traffic(tenant, model) ?? {};
     const activated = traffic.stable === version;
@@ -139,10 +139,7 @@ export class Writes {
       return { status: 'unchanged', revision: Number(present['revision']), activated };
     }
     const { quarantine } = parseQuarantine(present['quarantine'] as string | null);
-    if (quarantine !== undefined) {
-      const message = quarantineMessage(registration, quarantine);
-      return { status: 'rejected', code: 'MODEL_QUARANTINED', message };
-    }
+    if (quarantine !== undefined) return quarantined(registration, quarantine);
     const revision = this.#tables.logChange(tenant, model);
     this.#writeModel(tenant, model, withStable(traffic, version), revision);
     return { status: 'unchanged', revision, activated: true };
@@ -196,13 +193,9 @@ export class Writes {
     const row = this.#tables
       .sql('SELECT quarantine FROM versions WHERE tenant = ? AND model = ? AND version = ?')
       .get(tenant, model, version);
-    if (row === undefined) {
-      const message = `${role}: ${tenant}/${model} has no version ${quote(version)}`;
-      throw new ShoalError('VERSION_NOT_FOUND', message);
-    }
+    if (row === undefined) throw noVersionFor(role, id);
     const { quarantine } = parseQuarantine(row['quarantine'] as string | null);
-    if (quarantine === undefined || hasRole) return;
-    throw new ShoalError('MODEL_QUARANTINED', `${role}: ${quarantineMessage(id, quarantine)}`);
+    if (quarantine !== undefined && !hasRole) throw inQuarantine(role, id, quarantine);
   }
 
   /** Rows changed. */
@@ -213,8 +206,4 @@ export class Writes {
 
 function rolesOf({ stable, canary, shadow }: Traffic): Record<string, string | undefined> {
   return { stable, canary: canary?.version, shadow: shadow?.version };
-}
-
-function noModel(tenant: string, model: string): ShoalError {
-  return new ShoalError('MODEL_NOT_FOUND', `there is no model ${tenant}/${model}`);
 }

@@ -6,7 +6,9 @@ import type { Digest } from '../../core/ids.ts';
 import { DEFAULT_LIMITS } from '../../core/limits.ts';
 import type { Traffic } from '../../core/traffic-split.ts';
 import type { Position } from './position.ts';
+import { pagesOf } from './pages.ts';
 import type { RegistryRecord } from './records.ts';
+import { closed, tooManyWaiting } from './refusals.ts';
 import type {
   ModelSettings,
   Page,
@@ -20,15 +22,9 @@ import type {
 } from './registry.ts';
 import { COMMIT_CHANNEL, RevisionGapError } from './registry.ts';
 import { SqliteThread } from '../sqlite/thread.ts';
+import type { RowEntry } from './rows.ts';
 import { SharedSpecs } from './shared-specs.ts';
-import type {
-  ModelName,
-  Operations,
-  RegistryLimits,
-  Reply,
-  RowEntry,
-  ThreadData,
-} from './sqlite-messages.ts';
+import type { ModelName, Operations, RegistryLimits, Reply, ThreadData } from './sqlite-messages.ts';
 
 const commits = channel(COMMIT_CHANNEL);
 
@@ -71,7 +67,7 @@ export async function openSqliteRegistry(
 class SqliteRegistry implements Registry {
   readonly #thread: SqliteThread;
   readonly #now: () => number;
-  readonly #specs = new SharedSpecs((ids) => this.#call('specs', ids));
+  readonly #specs = new SharedSpecs<number>((ids) => this.#call('specs', ids));
   readonly #commits: Gather<Registration, RegisterOutcome>;
   readonly #changed = new EventEmitter().setMaxListeners(0);
   #revision = 0;
@@ -83,8 +79,7 @@ class SqliteRegistry implements Registry {
     const groups = {
       maxItems: GROUP_REGISTRATIONS,
       maxWaiting: queueCalls,
-      full: (waiting: number) =>
-        new ShoalError('STORE_UNAVAILABLE', `registry: ${waiting} registrations are waiting already`),
+      full: tooManyWaiting,
     };
     this.#commits = new Gather(groups, async (registrations) => {
       const outcomes = await this.#call('register', registrations);
@@ -159,10 +154,10 @@ class SqliteRegistry implements Registry {
     // An empty registry has one empty page, so that its position is known.
     yield { position, entries: [] };
     const readTenants = (after: string) => this.#call('snapshotTenants', after, PAGE_ENTRIES);
-    const tenants = pagesOf('', PAGE_ENTRIES, readTenants, lastTenant);
+    const tenants = pagesOf('', paged(PAGE_ENTRIES, readTenants, lastTenant));
     for await (const rows of tenants) yield { position, entries: await this.#specs.resolve(rows) };
     const readModels = (after: ModelName) => this.#call('snapshotModels', after, PAGE_ENTRIES);
-    const models = pagesOf(FIRST_MODEL, PAGE_ENTRIES, readModels, lastModel);
+    const models = pagesOf(FIRST_MODEL, paged(PAGE_ENTRIES, readModels, lastModel));
     for await (const rows of models) yield { position, entries: await this.#specs.resolve(rows) };
     if ((await this.position())?.history !== position.history)
       throw new RevisionGapError('another history began while the snapshot was read');
@@ -190,9 +185,9 @@ class SqliteRegistry implements Registry {
 
   async *records(): AsyncGenerator<readonly RegistryRecord[]> {
     const readTenants = (after: string) => this.#call('tenantRecords', after, PAGE_RECORDS);
-    yield* pagesOf('', PAGE_RECORDS, readTenants, lastTenant);
+    yield* pagesOf('', paged(PAGE_RECORDS, readTenants, lastTenant));
     const readModels = (after: ModelName) => this.#call('modelRecords', after, PAGE_RECORDS);
-    yield* pagesOf(FIRST_MODEL, PAGE_RECORDS, readModels, lastModel);
+    yield* pagesOf(FIRST_MODEL, paged(PAGE_RECORDS, readModels, lastModel));
   }
 
   async restore(pages: AsyncIterable<readonly RegistryRecord[]>): Promise<Position> {
@@ -236,7 +231,7 @@ class SqliteRegistry implements Registry {
     operation: K,
     ...args: Parameters<Operations[K]>
   ): Promise<ReturnType<Operations[K]>> {
-    if (this.#closed) throw new ShoalError('SHUTTING_DOWN', 'the registry is closed');
+    if (this.#closed) throw closed();
     return this.#send(operation, args);
   }
 
@@ -253,28 +248,23 @@ class SqliteRegistry implements Registry {
   }
 }
 
-/** The next page is read while the caller is at the one before. */
-async function* pagesOf<A, T>(
-  first: A,
+/** A page that isn't full is the last. */
+function paged<Cursor, Row>(
   size: number,
-  read: (after: A) => Promise<T[]>,
-  lastOf: (rows: readonly T[]) => A,
-): AsyncGenerator<T[]> {
-  let next: Promise<T[]> | undefined = read(first);
-  while (next !== undefined) {
-    const rows: T[] = await next;
-    next = rows.length < size ? undefined : read(lastOf(rows));
-    // A caller that stops here, or throws, leaves it unread.
-    next?.catch(() => undefined);
-    if (rows.length > 0) yield rows;
-  }
+  read: (after: Cursor) => Promise<Row[]>,
+  lastOf: (rows: readonly Row[]) => Cursor,
+) {
+  return async (after: Cursor) => {
+    const rows = await read(after);
+    return { rows, next: rows.length < size ? undefined : lastOf(rows) };
+  };
 }
 
 function lastTenant(rows: readonly { tenant: string }[]): string {
   return rows.at(-1)?.tenant ?? '';
 }
 
-function lastModel(rows: readonly (RowEntry | RegistryRecord)[]): ModelName {
+function lastModel(rows: readonly (RowEntry<number> | RegistryRecord)[]): ModelName {
   const last = rows.at(-1);
   if (last?.kind !== 'model') throw new Error('a page of models ends with something else');
   return last;

@@ -31,3 +31,15 @@ it('a failure is that of its group alone, and more than may wait is refused', as
   await assert.rejects(second, /this group fails/);
   assert.deepEqual(await gather.add([5]), [5]);
 });
+
+it('heavy items make smaller groups, and one that is heavier than a group goes alone', async () => {
+  const groups: number[][] = [];
+  const act = async (items: readonly number[]): Promise<number[]> => {
+    groups.push([...items]);
+    return Promise.resolve([...items]);
+  };
+  const gather = new Gather<number, number>({ maxItems: 10, maxWaiting: 100, full }, act, (item) => item);
+  const calls = [1, 5, 5, 11, 2, 3].map((item) => gather.add([item]));
+  assert.deepEqual((await Promise.all(calls)).flat(), [1, 5, 5, 11, 2, 3]);
+  assert.deepEqual(groups, [[1], [5, 5], [11], [2, 3]]);
+});

@@ -1,0 +1,101 @@
+import type { ShoalError } from '../../../core/errors.ts';
+import type { Fence } from '../../leader/leader.ts';
+import { unavailable } from '../../redis/failure.ts';
+import type { Position } from '../position.ts';
+
+export type Refused = 'leader' | 'none' | 'other' | 'behind';
+
+const REFUSALS: Readonly<Record<Refused, string>> = {
+  leader: 'this manager does not lead, and only the one that leads changes the registry',
+  none: 'it has no history: it is empty or being restored',
+  other: 'it has another history than this manager knows, and is compared with the object store first',
+  behind: 'it has lost changes that this manager knows, and gets them back first',
+};
+
+export interface HistoryDeps {
+  /** What this process writes under; undefined: it doesn't lead. */
+  readonly fence: () => Fence | undefined;
+  /**
+   * Redis has no history, or another one, or has lost changes. Told each time that it is seen; changes are refused
+   * until `restore` was run or the history is there again.
+   */
+  readonly onWentBack: () => void;
+}
+
+/** What this process knows of the registry's history: the furthest that any call has shown. */
+export class History {
+  readonly where = 'registry in Redis';
+  readonly #deps: HistoryDeps;
+  #known: Position | undefined;
+  #restoring = 0;
+
+  constructor(deps: HistoryDeps) {
+    this.#deps = deps;
+  }
+
+  get known(): Position | undefined {
+    return this.#known;
+  }
+
+  fence(): Fence {
+    const fence = this.#deps.fence();
+    if (fence === undefined) throw this.refusal('leader');
+    return fence;
+  }
+
+  /**
+   * Takes note of where the registry was when it answered; `before`: what was known when it was asked, since answers of
+   * two connections may cross. Returns why that answer is not to be used. A process that doesn't lead takes another
+   * history as it is; one that leads must not: its next change would be one of a history that nobody has compared with
+   * what was acknowledged.
+   */
+  see(seen: Position | undefined, before: Position | undefined): Refused | undefined {
+    const why = this.#judge(seen, before);
+    if (why !== undefined) this.#tell();
+    return why;
+  }
+
+  #judge(seen: Position | undefined, before: Position | undefined): Refused | undefined {
+    if (seen === undefined) return 'none';
+    if (before !== undefined && seen.history !== before.history) {
+      if (this.#deps.fence() !== undefined) return 'other';
+      this.#tell();
+      if (this.#known === before) this.#known = seen;
+      return undefined;
+    }
+    if (before !== undefined && seen.revision < before.revision) return 'behind';
+    this.#known ??= seen;
+    if (this.#known.history === seen.history && this.#known.revision < seen.revision) this.#known = seen;
+    return undefined;
+  }
+
+  refused(why: Refused): ShoalError {
+    if (why !== 'leader') this.#tell();
+    return this.refusal(why);
+  }
+
+  refusal(why: Refused): ShoalError {
+    return unavailable(this.where, REFUSALS[why]);
+  }
+
+  /** While it runs it is no news that there is no history. */
+  async restore(run: () => Promise<Position>): Promise<Position> {
+    this.#restoring++;
+    try {
+      this.#known = await run();
+      return this.#known;
+    } finally {
+      this.#restoring--;
+    }
+  }
+
+  #tell(): void {
+    if (this.#restoring === 0) this.#deps.onWentBack();
+  }
+}
+
+/** A history's name and revision as scripts tell them. */
+export function positionFrom(history: unknown, revision: unknown): Position | undefined {
+  if (typeof history !== 'string' || history === '') return undefined;
+  return { history, revision: Number(revision) };
+}

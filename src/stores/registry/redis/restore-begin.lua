@@ -1,0 +1,9 @@
+-- Ends the history, if there is one. Who follows it is woken by an entry in the log, and finds that it is over.
+-- Needs the lead, and no more: a registry that went back is healed by this.   Replies with 'ok'
+refusal()
+if not isLeader() then return { '', 'leader' } end
+if history then
+  redis.call('HDEL', META, 'history')
+  redis.call('HSET', META, 'revision', logChange(''))
+end
+return { 'ok' }
