@@ -168,6 +168,15 @@ export const DEFAULT_LIMITS = {
   s3UploadParts: 4,
   /** Where a received artifact waits for its admission: in memory up to this size, else in a temporary file. */
   s3SpoolBytes: 1024 * 1024,
+  /** Calls for records of the registry to the object store under way at once, of one process. */
+  recordCalls: 48,
+  /** Records that wait to be written, or can't be; changes beyond them are refused. */
+  recordsOwed: 10_000,
+  /** How often a record that could not be written is tried again. */
+  recordRetryMs: 1_000,
+  /** How often, and after how many records at the latest, those that newer ones took the place of are deleted. */
+  recordTidyMs: 3_600_000,
+  recordTidyWrites: 100_000,
   /** How long a stopping process lets work under way finish. */
   drainMs: 30_000,
 } as const satisfies Record<string, number>;

@@ -1,0 +1,267 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Counter, type Registry as MetricsRegistry } from 'prom-client';
+import { ShoalError } from '../core/errors.ts';
+import type { Limits } from '../core/limits.ts';
+import type { Candidate } from '../stores/leader/leader.ts';
+import type { Registry } from '../stores/registry/registry.ts';
+import { type Changes, type ChangeUnderWay, KeptRegistry } from '../stores/records/kept-registry.ts';
+import type { RecordObjects } from '../stores/records/records.ts';
+import { RecordWriter } from '../stores/records/record-writer.ts';
+import { gauge } from '../telemetry/gauge.ts';
+import { healRegistry } from './heal.ts';
+
+export interface KeeperDeps {
+  readonly candidate: Candidate;
+  readonly records: RecordObjects;
+  readonly limits: Pick<
+    Limits,
+    'leaderLeaseMs' | 'recordsOwed' | 'recordRetryMs' | 'recordTidyMs' | 'recordTidyWrites'
+  >;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+type Why = 'lead' | 'went_back';
+
+/** The lead that changes are made under. */
+interface Lead {
+  readonly term: number;
+  readonly floor: number;
+}
+
+/**
+ * Holds the registry and its records in the object store together, for a manager that may lead. How to put it together:
+ *
+ *     const records = new RecordObjects(objects, limits);
+ *     const keeper = new RegistryKeeper({ candidate, records, limits, logger, metrics, now, random });
+ *     const redisRegistry = openRedisRegistry({ redis, limits, fence: () => candidate.fence(),
+ *                                               onWentBack: () => keeper.wentBack() });
+ *     const registry = keeper.keep(redisRegistry);   // what the manager's role gets; routers may read the other
+ *     ...
+ *     await keeper.close();                          // after the last request, before candidate and stores
+ *
+ * When this manager takes the lead, and whenever the registry went back, both are compared and made to agree before any
+ * change: until then changes are STORE_UNAVAILABLE. A leader that closes in order says where it left off, and the next
+ * one begins there without a comparison.
+ */
+export class RegistryKeeper implements Changes {
+  readonly #deps: KeeperDeps;
+  readonly #heals: Counter<'why'>;
+  readonly #stop = new AbortController();
+  #registry: Registry | undefined;
+  #writer: RecordWriter | undefined;
+  #unwatch: () => void = () => undefined;
+  /** Undefined: no changes now. */
+  #lead: Lead | undefined;
+  #why: Why = 'lead';
+  /** When this manager was last seen to have taken the lead. */
+  #ledSinceMs = 0;
+  #ledTerm = 0;
+  #turning: Promise<void> | undefined;
+  #turnAgain = false;
+  #underWay = 0;
+  #idle: (() => void)[] = [];
+  #tidying: Promise<void> | undefined;
+  #tidyAtMs = 0;
+  #tidyAtWrites = 0;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+    this.#heals = new Counter({
+      name: 'shoal_registry_heals_total',
+      help: 'Comparisons of registry and object store that found a difference, by reason: lead (this manager took the lead), went_back (the registry lost changes).',
+      labelNames: ['why'],
+      registers: [deps.metrics],
+    });
+    gauge(deps.metrics, 'shoal_records_owed', 'Changes whose records the object store lacks.', () => {
+      return this.#writer?.owed ?? 0;
+    });
+  }
+
+  /** `registry`: as it stands in Redis. The keeper begins when it has it. */
+  keep(registry: Registry): Registry {
+    const { candidate, records, limits, logger, random } = this.#deps;
+    const writer = new RecordWriter({ registry, records, limits, logger, random });
+    this.#registry = registry;
+    this.#writer = writer;
+    this.#unwatch = candidate.watch(() => this.#look());
+    this.#look();
+    return new KeptRegistry(registry, writer, this);
+  }
+
+  /** The registry lost changes, or has another history, or none. */
+  wentBack(): void {
+    this.#why = 'went_back';
+    this.#lead = undefined;
+    this.#look();
+  }
+
+  /** Undefined: changes are taken. */
+  refusal(): string | undefined {
+    const term = this.#deps.candidate.fence()?.term;
+    if (this.#stop.signal.aborted) return 'this manager is ending';
+    if (term === undefined) return 'this manager does not lead';
+    if (this.#lead?.term !== term) return 'it is being compared with the object store first';
+    return this.#writer?.refusal();
+  }
+
+  begin(): ChangeUnderWay {
+    const refusal = this.refusal();
+    const lead = this.#lead;
+    if (refusal !== undefined || lead === undefined)
+      throw new ShoalError(
+        'STORE_UNAVAILABLE',
+        `registry: ${refusal ?? 'nobody leads'}; nothing was changed`,
+      );
+    this.#underWay++;
+    return {
+      floor: lead.floor,
+      confirm: () => {
+        // By our own clock the lead ends before others may take it, and whoever takes it sees all records of before.
+        if (this.#lead === lead && this.#deps.candidate.fence()?.term === lead.term) return;
+        throw new ShoalError(
+          'STORE_UNAVAILABLE',
+          'registry: the change may have been made, or lost with the lead of this manager; make it again',
+        );
+      },
+      end: () => {
+        this.#underWay--;
+        if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        this.#tidyInTime();
+      },
+    };
+  }
+
+  /** Ends changes; those under way end first. The registry is left clean if all of its records are written. */
+  async close(): Promise<void> {
+    const { candidate, records, logger } = this.#deps;
+    const lead = this.#lead;
+    this.#stop.abort();
+    this.#unwatch();
+    await this.#turning;
+    await this.#quiet();
+    await this.#tidying;
+    const isClean = lead !== undefined && this.#lead === lead && this.#writer?.owed === 0;
+    await this.#writer?.forget();
+    if (!isClean) return;
+    try {
+      const position = await this.#registry?.position();
+      if (position !== undefined && candidate.fence()?.term === lead.term) await records.leaveClean(position);
+    } catch (error) {
+      logger.info({ err: error }, 'the next manager that leads compares the registry with the object store');
+    }
+  }
+
+  #look(): void {
+    if (this.#stop.signal.aborted || this.#registry === undefined) return;
+    const term = this.#deps.candidate.fence()?.term;
+    if (term !== this.#lead?.term) this.#lead = undefined;
+    if (term !== undefined && term !== this.#ledTerm) {
+      this.#ledTerm = term;
+      this.#ledSinceMs = this.#deps.now();
+    }
+    this.#turnAgain = true;
+    this.#turning ??= this.#turns().finally(() => {
+      this.#turning = undefined;
+    });
+  }
+
+  async #turns(): Promise<void> {
+    const { limits, logger, random } = this.#deps;
+    const { signal } = this.#stop;
+    while (this.#turnAgain && !signal.aborted) {
+      this.#turnAgain = false;
+      if (this.#lead !== undefined) continue;
+      try {
+        await this.#quiet();
+        await this.#writer?.forget();
+        await this.#takeOver();
+      } catch (error) {
+        logger.warn({ err: error }, 'the registry could not be compared with the object store yet');
+        this.#turnAgain = true;
+        const waitMs = limits.recordRetryMs * (0.5 + random() / 2);
+        await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #takeOver(): Promise<void> {
+    const { candidate, records, logger, now } = this.#deps;
+    const term = candidate.fence()?.term;
+    const registry = this.#registry;
+    if (term === undefined || registry === undefined) return;
+    const begunMs = now();
+    const why = this.#why;
+    const left = await registry.position();
+    if ((await records.takeClean(left)) && left !== undefined) {
+      logger.info({ term, ...left }, 'the registry is as the manager that led before left it');
+      this.#open(term, left.revision);
+      return;
+    }
+    const othersEnded = (): Promise<void> => this.#othersEnded();
+    const { signal } = this.#stop;
+    const healed = await healRegistry({ registry, records, logger, othersEnded, signal });
+    const { position, wentBack, restored, written, corrupt } = healed;
+    const facts = {
+      term,
+      ...position,
+      restored,
+      written,
+      corrupt: corrupt.length,
+      ms: Math.round(now() - begunMs),
+    };
+    if (wentBack || restored > 0 || written > 0) {
+      this.#heals.labels(wentBack ? 'went_back' : why).inc();
+      logger.warn(
+        facts,
+        wentBack ? 'the registry had lost changes and got them back' : 'the registry was healed',
+      );
+    } else {
+      logger.info(facts, 'registry and object store agree');
+    }
+    const after = await registry.position();
+    // Whatever news came before this is over.
+    if (after?.history !== position.history) throw new Error('the registry went back while it was compared');
+    this.#open(term, position.revision);
+  }
+
+  #open(term: number, floor: number): void {
+    this.#turnAgain = this.#deps.candidate.fence()?.term !== term;
+    if (this.#turnAgain) return;
+    this.#why = 'lead';
+    this.#lead = { term, floor };
+    this.#tidyInTime();
+  }
+
+  async #othersEnded(): Promise<void> {
+    const { limits, now } = this.#deps;
+    const leftMs = this.#ledSinceMs + limits.leaderLeaseMs - now();
+    if (leftMs > 0) await sleep(leftMs, undefined, { signal: this.#stop.signal });
+  }
+
+  async #quiet(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #tidyInTime(): void {
+    const { limits, records, logger, now } = this.#deps;
+    const written = this.#writer?.written ?? 0;
+    if (this.#lead === undefined || this.#tidying !== undefined) return;
+    if (now() < this.#tidyAtMs && written < this.#tidyAtWrites) return;
+    this.#tidyAtMs = now() + limits.recordTidyMs;
+    this.#tidyAtWrites = written + limits.recordTidyWrites;
+    this.#tidying = records
+      .tidy(this.#stop.signal)
+      .then(
+        (deleted) => logger.info({ deleted }, 'records that newer ones took the place of were deleted'),
+        (error: unknown) => logger.warn({ err: error }, 'old records could not be deleted'),
+      )
+      .finally(() => {
+        this.#tidying = undefined;
+      });
+  }
+}
