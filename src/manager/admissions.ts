@@ -152,7 +152,7 @@ export class Admissions {
     }
     const { executor, loadable } = loadableOf(findings);
     const preparedDigest = loadable?.digest ?? digest;
-    const resources = { residentBytes, loadMs, runMs };
+    const resources = { residentBytes, loadMs: toMicroseconds(loadMs), runMs: toMicroseconds(runMs) };
     const admitted: AdmittedArtifact = { digest, bytes, preparedDigest, executor, spec, resources };
     return { admitted, loadable: loadable?.content };
   }
@@ -214,4 +214,9 @@ async function sharedVerdict(admitting: Promise<AdmittedArtifact>): Promise<Admi
     if (error instanceof ShoalError && VERDICTS.has(error.code)) throw error;
     return undefined;
   }
+}
+
+/** What is beyond is noise, and would be kept with every version. */
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }

@@ -9,6 +9,7 @@ import { benchOverload } from './overload.ts';
 import { benchPolicies } from './policies.ts';
 import { benchPredictions } from './predictions.ts';
 import { benchRegistrations } from './registrations.ts';
+import { benchRedisRegistry } from './registry-redis.ts';
 import { benchScale } from './scale.ts';
 
 /** `npm run bench [-- section]`: each figure is a comparison within this one run. */
@@ -24,6 +25,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   policies: benchPolicies,
   scale: benchScale,
   density: benchDensity,
+  'redis-registry': benchRedisRegistry,
 };
 
 const wanted = process.argv[2];

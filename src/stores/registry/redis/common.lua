@@ -1,10 +1,9 @@
 -- Stands before each of the registry's scripts. What is where, all below one hash tag and so in one slot:
 --   meta      hash: history (absent: there is none), revision
 --   changes   stream: <revision>-0 with t (tenant) and m (model; absent: the tenant itself)
---   tenants   hash: tenant -> "<revision> <settings>", or "<revision>" of one that was deleted
---   names     sorted set of these tenants, in order
+--   tenants   sorted set, in order: "<tenant> <revision> <settings>", or "<tenant> <revision>" of one that was deleted
 --   n:<tenant>          sorted set of its models, in order
---   m:<tenant>/<model>  hash: r revision, n versions, c minCopies (absent: 0), ts stable, tc "<percent> <canary>",
+--   m:<tenant>/<model>  hash: r revision, c minCopies (absent: 0), ts stable, tc "<percent> <canary>",
 --                       th "<percent> <shadow>", and of each version
 --                       d digest, p prepared digest (absent: the same), v "<revision> <spec> <config> <executor>",
 --                       l "<residentBytes> <bytes> <loadMs> <runMs>",
@@ -20,7 +19,7 @@
 -- { '', why not } and has changed nothing then.
 local META = KEYS[1]
 local PREFIX = string.sub(META, 1, -5)
-local CHANGES, TENANTS, NAMES = PREFIX .. 'changes', PREFIX .. 'tenants', PREFIX .. 'names'
+local CHANGES, TENANTS = PREFIX .. 'changes', PREFIX .. 'tenants'
 local VALUES, USES, UNUSED = PREFIX .. 'values', PREFIX .. 'uses', PREFIX .. 'unused'
 local STRUCK = PREFIX .. 'struck'
 -- Who has just read a value's id gets the value, though no version has it any more.
@@ -94,6 +93,15 @@ local function makeStable(key, version)
   if shadow == version then redis.call('HDEL', key, 'th') end
 end
 
+-- How many versions a model has.
+local function countVersions(key)
+  local count = 0
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 1) == 'v' then count = count + 1 end
+  end
+  return count
+end
+
 -- One more version has a value { id, JSON }.
 local function acquire(value)
   if redis.call('HINCRBY', USES, value[1], 1) > 1 then return end
@@ -127,7 +135,6 @@ local function putVersion(key, version, artifact, atRevision)
   redis.call('HSET', key, 'd' .. version, artifact[1], 'l' .. version, artifact[3],
     'v' .. version, table.concat(v, ' '))
   if artifact[2] ~= '' then redis.call('HSET', key, 'p' .. version, artifact[2]) end
-  redis.call('HINCRBY', key, 'n', 1)
 end
 
 -- Every trace of a model but its changes; whether it was there.
@@ -144,14 +151,28 @@ local function dropModel(tenant, model)
   return #fields > 0
 end
 
-local function putTenant(tenant, settings, atRevision)
-  redis.call('HSET', TENANTS, tenant, atRevision .. ' ' .. settings)
-  redis.call('ZADD', NAMES, 0, tenant)
+-- Where tenants after this one ('': all) begin in their set: "!" comes next to the space, and both before all that names
+-- are made of.
+local function afterTenant(tenant) return tenant == '' and '-' or '(' .. tenant .. '!' end
+
+-- "<revision> <settings>", "<revision>" (deleted) or nil (unknown)
+local function tenantText(tenant)
+  local found = redis.call('ZRANGEBYLEX', TENANTS, '[' .. tenant .. ' ', afterTenant(tenant), 'LIMIT', 0, 1)[1]
+  return found and string.sub(found, #tenant + 2)
 end
+
+local function putTenantText(tenant, text)
+  local before = tenantText(tenant)
+  if before then redis.call('ZREM', TENANTS, tenant .. ' ' .. before) end
+  redis.call('ZADD', TENANTS, 0, tenant .. ' ' .. text)
+end
+
+local function putTenant(tenant, settings, atRevision) putTenantText(tenant, atRevision .. ' ' .. settings) end
+local function putDeleted(tenant, atRevision) putTenantText(tenant, tostring(atRevision)) end
 
 -- Deleted: true, there: false, unknown: nil.
 local function isDeleted(tenant)
-  local found = redis.call('HGET', TENANTS, tenant)
+  local found = tenantText(tenant)
   if not found then return nil end
   return not string.find(found, ' ', 1, true)
 end

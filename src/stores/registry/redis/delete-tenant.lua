@@ -11,5 +11,5 @@ for _, model in ipairs(models) do
   logChange(tenant, model)
 end
 if redis.call('EXISTS', modelsKey(tenant)) == 1 then return done('more') end
-redis.call('HSET', TENANTS, tenant, tostring(logChange(tenant)))
+putDeleted(tenant, logChange(tenant))
 return done('ok')

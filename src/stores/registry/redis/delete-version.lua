@@ -8,13 +8,12 @@ if isInTraffic(traffic(key), version) then return { history, revision, 'in-use' 
 local v = redis.call('HGET', key, 'v' .. version)
 if not v then return { history, revision, 'no-version' } end
 logChange(tenant, model)
-if redis.call('HGET', key, 'n') == '1' then
+if countVersions(key) == 1 then
   dropModel(tenant, model)
 else
   release(v)
   for _, kind in ipairs({ 'd', 'p', 'l', 'v', 'q', 's' }) do redis.call('HDEL', key, kind .. version) end
   redis.call('SREM', STRUCK, tenant .. '/' .. model .. '/' .. version)
-  redis.call('HINCRBY', key, 'n', -1)
   redis.call('HSET', key, 'r', revision)
 end
 return done('ok')

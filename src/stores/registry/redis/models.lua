@@ -5,9 +5,9 @@ local meta = redis.call('HMGET', META, 'history', 'revision')
 local reply = { meta[1] or '', tonumber(meta[2] or 0) }
 local from = ARGV[2] == '' and '-' or '(' .. ARGV[2]
 for _, model in ipairs(redis.call('ZRANGEBYLEX', modelsKey(ARGV[1]), from, '+', 'LIMIT', 0, tonumber(ARGV[3]))) do
-  local found = redis.call('HMGET', modelKey(ARGV[1], model), 'n', 'ts')
+  local key = modelKey(ARGV[1], model)
   reply[#reply + 1] = model
-  reply[#reply + 1] = found[1]
-  reply[#reply + 1] = found[2] or ''
+  reply[#reply + 1] = countVersions(key)
+  reply[#reply + 1] = redis.call('HGET', key, 'ts') or ''
 end
 return reply

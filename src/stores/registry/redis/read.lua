@@ -9,7 +9,7 @@ for _, name in ipairs(ARGV) do
   if string.find(name, '/', 1, true) then
     reply[#reply + 1] = redis.call('HGETALL', PREFIX .. 'm:' .. name)
   else
-    reply[#reply + 1] = { redis.call('HGET', TENANTS, name) or nil }
+    reply[#reply + 1] = { tenantText(name) }
   end
 end
 return reply

@@ -128,8 +128,8 @@ export class Reads {
     const rows = await this.#calls.read(MODELS, [tenant, after, pageSize + 1]);
     const items: ModelSummary[] = [];
     for (let at = 0; at < rows.length; at += 3) {
-      const [model, versions, stable] = rows.slice(at, at + 3) as [string, string, string];
-      items.push({ model, stable: stable === '' ? null : stable, versions: Number(versions) });
+      const [model, versions, stable] = rows.slice(at, at + 3) as [string, number, string];
+      items.push({ model, stable: stable === '' ? null : stable, versions });
     }
     return cutPage(items, pageSize, ({ model }) => model);
   }
@@ -179,11 +179,14 @@ export interface TenantsPage {
 
 function tenantsPage(rest: readonly unknown[], limit: number): TenantsPage {
   const rows: TenantFields[] = [];
-  for (let at = 0; at < rest.length; at += 2) rows.push(readTenant(String(rest[at]), String(rest[at + 1])));
+  for (const text of rest as readonly string[]) {
+    const space = text.indexOf(' ');
+    rows.push(readTenant(text.slice(0, space), text.slice(space + 1)));
+  }
   return { rows, next: rows.length < limit ? undefined : rows.at(-1)?.tenant };
 }
 
-/** `text` as it stands in Redis: "<revision> <settings>", or "<revision>" of one that was deleted. */
+/** `text` as it stands in Redis after its name: "<revision> <settings>", or "<revision>" of one that was deleted. */
 export function readTenant(tenant: string, text: string): TenantFields {
   const space = text.indexOf(' ');
   if (space === -1) return { tenant, revision: Number(text) };

@@ -28,7 +28,7 @@ local function register(registration)
   if present[1] then return registerAgain(key, tenant, model, version, activate, artifact, present) end
   local deleted = isDeleted(tenant)
   if deleted then return { 'deleted' } end
-  local versions = tonumber(redis.call('HGET', key, 'n') or 0)
+  local versions = countVersions(key)
   if versions >= header.versionsPerModel then return { 'full' } end
   if deleted == nil then putTenant(tenant, '{}', logChange(tenant)) end
   logChange(tenant, model)

@@ -12,8 +12,7 @@ for _, record in ipairs(asked.tenants) do
   if settings ~= '' then
     putTenant(tenant, settings, at)
   else
-    redis.call('HSET', TENANTS, tenant, tostring(at))
-    redis.call('ZADD', NAMES, 0, tenant)
+    putDeleted(tenant, at)
     for _, model in ipairs(redis.call('ZRANGE', modelsKey(tenant), 0, -1)) do
       if tonumber(redis.call('HGET', modelKey(tenant, model), 'r')) < at then dropModel(tenant, model) end
     end
@@ -23,7 +22,7 @@ for _, record in ipairs(asked.models) do
   local tenant, model, at, fields, versions = unpack(record)
   revision = math.max(revision, at)
   dropModel(tenant, model)
-  local owner = redis.call('HGET', TENANTS, tenant)
+  local owner = tenantText(tenant)
   local isGone = owner and not string.find(owner, ' ', 1, true) and tonumber(owner) > at
   if #versions > 0 and not isGone then
     if not owner then putTenant(tenant, '{}', at) end

@@ -77,12 +77,13 @@ export class Scans {
   #models(read: Reader): AsyncGenerator<FoundModel[]> {
     return pagesOf(FIRST, async (after) => {
       const rest = await read(PAGE, [after.tenant, after.model, MODELS_AT_ONCE]);
-      const [tenant, model] = rest as [string, string];
+      const [tenant, model, json] = rest as [string, string, string];
+      const found = JSON.parse(json) as (string | string[])[];
       const rows: FoundModel[] = [];
-      for (let at = 2; at < rest.length; at += 3) {
-        const fields = readModel(rest[at + 2] as string[]);
+      for (let at = 0; at < found.length; at += 3) {
+        const fields = readModel(found[at + 2] as string[]);
         if (fields !== undefined)
-          rows.push({ tenant: String(rest[at]), model: String(rest[at + 1]), fields });
+          rows.push({ tenant: found[at] as string, model: found[at + 1] as string, fields });
       }
       return { rows, next: tenant === '' ? undefined : { tenant, model } };
     });
