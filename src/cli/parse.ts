@@ -53,6 +53,14 @@ export function limitSetting(text: string, before: Partial<Limits> = {}): Partia
   return { ...before, [name]: Number(value) };
 }
 
+/** `http://host` or `http://host:port`. */
+export function serverPlace(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && /^http:\/\/[^/?#@]+\/?$/.test(text);
+  if (isPlain) return text.replace(/\/$/, '');
+  throw new InvalidArgumentError('Expected http://host or http://host:port.');
+}
+
 export function trueOrFalse(text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new InvalidArgumentError('Expected true or false.');

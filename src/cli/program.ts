@@ -1,18 +1,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ShoalError } from '../core/errors.ts';
-import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import { CliError, EXIT } from './exit.ts';
-import {
-  byteSize,
-  durationMs,
-  limitSetting,
-  modelName,
-  repeated,
-  versionName,
-  wholeNumber,
-} from './parse.ts';
+import { modelName, versionName, wholeNumber } from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { addRoles } from './role-commands.ts';
 import { addSim } from './sim.ts';
+import { addUp } from './up-command.ts';
 
 const DEFAULT_SERVER = process.env['SHOAL_SERVER'] ?? 'http://127.0.0.1:8080';
 
@@ -31,6 +24,7 @@ export async function run(args: readonly string[]): Promise<number> {
     exitCode = code;
   };
   addUp(program, finish);
+  addRoles(program, finish);
   addPush(program, finish);
   addPredict(program, finish);
   addLookups(program, finish);
@@ -51,63 +45,6 @@ type Finish = (code: number) => void;
 const server = (): Option =>
   new Option('--server <url>', 'a running Shoal').default(DEFAULT_SERVER).env('SHOAL_SERVER');
 const json = (): Option => new Option('--json', 'print JSON for scripts').default(false);
-
-function addUp(program: Command, finish: Finish): void {
-  program
-    .command('up')
-    .description('start Shoal on this machine: router, manager and workers on embedded stores')
-    .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <number>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 8080)
-    .option('--data <dir>', 'where registry and artifacts are kept', '.shoal')
-    .option('--workers <n>', 'worker processes', wholeNumber(1, 256), 2)
-    .option('--lanes <n>', 'lanes a worker (default: its share of the cores)', wholeNumber(1, 256))
-    .option(
-      '--memory <size>',
-      'models a worker may hold, in bytes resident (default: what overheads leave, 20 to 60 % of the memory, shared)',
-      byteSize,
-    )
-    .option(
-      '--cache <dir>',
-      'keep artifacts here too, for a data directory on a slow disk (default: none; workers read the store itself)',
-    )
-    .addOption(
-      new Option('--cache-bytes <size>', 'what a worker may keep in --cache')
-        .argParser(byteSize)
-        .default(4 * 1024 ** 3, '4GiB'),
-    )
-    .option('--allow-root <dir>', 'a folder that file:// uris may name; repeatable', repeated, [] as string[])
-    .option(
-      '--idle-ttl <time>',
-      'release models that nobody asked for since, like 30m (default: never)',
-      durationMs,
-    )
-    .option('--prefetch', 'load a version as it becomes stable, where there is memory to spare', false)
-    .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
-    .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
-    .option('--log-requests', 'one log line a request', false)
-    .option('--no-samples', 'leave an empty registry empty')
-    .addHelpText('after', UP_HELP)
-    .action(async (options: UpCommandOptions) => finish(await (await import('./up.ts')).up(options)));
-}
-
-export interface UpCommandOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly data: string;
-  readonly workers: number;
-  readonly lanes?: number;
-  readonly memory?: number;
-  readonly cache?: string;
-  readonly cacheBytes: number;
-  readonly allowRoot: readonly string[];
-  /** In milliseconds. */
-  readonly idleTtl?: number;
-  readonly prefetch: boolean;
-  readonly limit?: Readonly<Record<string, number>>;
-  readonly logLevel: LogLevel;
-  readonly logRequests: boolean;
-  readonly samples: boolean;
-}
 
 function addPush(program: Command, finish: Finish): void {
   program
@@ -219,15 +156,9 @@ Examples:
   shoal predict acme/churn -d '{"tenure_months": 12, ...}'
   shoal push ./models                                  register ./models/TENANT/MODEL/VERSION.onnx
   shoal traffic acme/churn --canary 8:5                5 % of the requests to version 8
+  shoal router | worker | manager --help               one role of a fleet on Redis and S3
 
 Exit codes: 0 done, 1 refused or partly rejected, 2 wrong command line, 3 server not reached.`;
-
-const UP_HELP = `
-Examples:
-  shoal up                                             http://127.0.0.1:8080, data in ./.shoal
-  shoal up --data /var/lib/shoal --memory 4GiB         each worker may hold 4 GiB of models
-  shoal up --allow-root /models                        register by {"uri": "file:///models/..."}
-  shoal up --limit deadlineMs=10000 --limit instances=512`;
 
 const PUSH_HELP = `
 Examples:

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
@@ -8,7 +9,7 @@ import { parseRedisUrl, type RedisSettings } from '../stores/redis/settings.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 import type { S3Settings } from '../wire/store-settings.ts';
 import { CliError, EXIT } from './exit.ts';
-import { limitSetting, trueOrFalse, wholeNumber } from './parse.ts';
+import { limitSetting, serverPlace, trueOrFalse, wholeNumber } from './parse.ts';
 
 /** What every long-running command takes. */
 export interface ServerOptions {
@@ -17,6 +18,10 @@ export interface ServerOptions {
   readonly limit?: Partial<Limits>;
   readonly logLevel: LogLevel;
   readonly logRequests: boolean;
+}
+
+export function hostOption(host: string): Option {
+  return new Option('--host <address>', 'address to listen on').default(host);
 }
 
 /** Where a fleet's processes meet. */
@@ -28,9 +33,8 @@ export interface SharedStoreOptions {
   readonly s3Region: string;
 }
 
-export function addServerOptions(command: Command, host: string, port: number): Command {
+export function addServerOptions(command: Command, port: number): Command {
   return command
-    .option('--host <address>', 'address to listen on', host)
     .option('--port <number>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), port)
     .option('--limit <name=value>', 'override a limit; repeatable', limitSetting)
     .addOption(
@@ -65,6 +69,19 @@ export function addArtifactOptions(command: Command): Command {
     .addOption(new Option('--s3-region <name>', 'its region').default('us-east-1').env('SHOAL_S3_REGION'));
 }
 
+export function advertiseOption(what: string): Option {
+  const usual = 'as it listens; on all addresses: http://, the host name and the port';
+  return new Option('--advertise <url>', `${what} (default: ${usual})`)
+    .argParser(serverPlace)
+    .env('SHOAL_ADVERTISE');
+}
+
+export function zoneOption(): Option {
+  return new Option('--zone <name>', 'what fails together; shards are spread over zones')
+    .default('default')
+    .env('SHOAL_ZONE');
+}
+
 /** The Redis that the options name. */
 export function redisSettingsOf({ registry }: Pick<SharedStoreOptions, 'registry'>): RedisSettings {
   const url = required(registry, '--registry', 'SHOAL_REGISTRY');
@@ -80,10 +97,17 @@ export function s3SettingsOf(options: SharedStoreOptions): S3Settings {
   );
 }
 
+export const ALL_ADDRESSES = '0.0.0.0';
+
+/** One that starts again is another: what the one before was about to write must not pass for its own. */
+export function managerIdOf(name: string): string {
+  return `${name}-${randomBytes(4).toString('hex')}`;
+}
+
 /** Where others reach what listens on `host`; undefined: as it listens. */
 export function advertiseOf({ advertise, host }: { advertise?: string; host: string }): string | undefined {
   if (advertise !== undefined) return advertise;
-  return host === '0.0.0.0' || host === '::' ? `http://${hostname()}` : undefined;
+  return host === ALL_ADDRESSES || host === '::' ? `http://${hostname()}` : undefined;
 }
 
 const LEAST_TOKEN = 16;

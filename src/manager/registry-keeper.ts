@@ -4,6 +4,7 @@ import { Counter, type Registry as MetricsRegistry } from 'prom-client';
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Candidate } from '../stores/leader/leader.ts';
+import { Watchers } from '../stores/members/watchers.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 import { type Changes, type ChangeUnderWay, KeptRegistry } from '../stores/records/kept-registry.ts';
 import type { RecordObjects } from '../stores/records/records.ts';
@@ -52,6 +53,7 @@ export class RegistryKeeper implements Changes {
   readonly #deps: KeeperDeps;
   readonly #heals: Counter<'why'>;
   readonly #stop = new AbortController();
+  readonly #watchers = new Watchers<undefined>();
   #registry: Registry | undefined;
   #writer: RecordWriter | undefined;
   #unwatch: () => void = () => undefined;
@@ -91,6 +93,11 @@ export class RegistryKeeper implements Changes {
     this.#unwatch = candidate.watch(() => this.#look());
     this.#look();
     return new KeptRegistry(registry, writer, this);
+  }
+
+  /** Calls back whenever changes begin to be taken here: this manager leads, and registry and object store agree. */
+  watch(onOpen: () => void): void {
+    this.#watchers.add(onOpen);
   }
 
   /** The registry lost changes, or has another history, or none. */
@@ -234,6 +241,7 @@ export class RegistryKeeper implements Changes {
     if (this.#turnAgain) return;
     this.#why = 'lead';
     this.#lead = { term, floor };
+    this.#watchers.tell(undefined);
     this.#tidyInTime();
   }
 

@@ -4,6 +4,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { request } from 'undici';
+import { descendants } from '../support/descendants.ts';
 import { type RunningShoal, runShoal, spawnShoal, startShoal, temporaryDir } from '../support/shoal.ts';
 import { isAlive, until } from '../support/until.ts';
 
@@ -140,12 +141,4 @@ async function refused(origin: string): Promise<boolean> {
   if (answer === undefined) return true;
   await answer.body.dump();
   return answer.statusCode === 503;
-}
-
-/** Child processes of a process, from /proc. */
-async function descendants(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  const children = text.trim().split(/\s+/).filter(Boolean).map(Number);
-  const deeper = await Promise.all(children.map(descendants));
-  return [...children, ...deeper.flat()];
 }

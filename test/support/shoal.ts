@@ -61,16 +61,23 @@ export async function startShoal(args: readonly string[] = [], dataDir?: string)
   };
 }
 
-export function spawnShoal(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export function spawnShoal(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Runs a command to its end. */
 export async function runShoal(
   args: readonly string[],
   stdin = '',
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawnShoal(args);
+  const child = spawnShoal(args, env);
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => {
     output.stdout += chunk.toString();

@@ -6,7 +6,6 @@ import { createRouter } from '../../router/router.ts';
 import { openDirectoryArtifacts } from '../../stores/artifacts/directory.ts';
 import { createMemoryMembers } from '../../stores/members/memory.ts';
 import { openSqlitePlans } from '../../stores/plans/sqlite-plans.ts';
-import type { Registry } from '../../stores/registry/registry.ts';
 import { openSqliteRegistry } from '../../stores/registry/sqlite.ts';
 import { scrapeFleet } from '../../telemetry/fleet-metrics.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
@@ -34,8 +33,8 @@ export interface EmbeddedSettings extends ServingSettings {
 
 /** All roles in one place. */
 export interface RunningMachine extends Running {
-  /** Nothing was registered when it started, and it is this process that may change that. */
-  readonly isEmpty: boolean;
+  /** Nothing is registered, and it is this process that may change that; resolves when that is known. */
+  mayOfferSamples(): Promise<boolean>;
   hasModel(tenant: string, model: string): Promise<boolean>;
 }
 
@@ -88,21 +87,17 @@ export async function composeEmbedded(settings: EmbeddedSettings): Promise<Runni
     scrape: () => scrapeFleet(metrics, members.list(), token),
   });
   stack.defer(() => serving.close());
-  const isEmpty = await isEmptyRegistry(registry);
+  const isEmpty = (await registry.position())?.revision === 0;
   await Promise.all([fleet.start(workerIds('worker', settings.workers)), router.ready]);
   const origin = await serving.listen();
   const running = stack.move();
   return {
     origin,
-    isEmpty,
+    mayOfferSamples: () => Promise.resolve(isEmpty),
     hasModel: async (tenant, model) => (await registry.model(tenant, model)) !== undefined,
     // Nobody else spreads requests over it, so that nobody has to be told first.
     stop: () => running.disposeAsync(),
   };
-}
-
-export async function isEmptyRegistry(registry: Registry): Promise<boolean> {
-  return (await registry.position())?.revision === 0;
 }
 
 /** The same after every restart: models keep their place. */

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type Fleet, startStores } from '../../support/fleet.ts';
+import { ask, type FleetAnswer, metric } from '../../support/fleet-client.ts';
+import type { FleetProcess } from '../../support/fleet-process.ts';
+import { until } from '../../support/until.ts';
+
+describe('several managers', { timeout: 120_000 }, () => {
+  let fleet: Fleet;
+  let router: FleetProcess;
+  before(async () => {
+    fleet = await startStores();
+    [, [router]] = (await Promise.all([fleet.scale('manager', 2), startRouter(fleet)])) as [
+      FleetProcess[],
+      [FleetProcess],
+    ];
+  });
+  after(() => fleet[Symbol.asyncDispose]());
+
+  const put = (tenant: string): Promise<FleetAnswer> =>
+    ask(router.origin, 'PUT', `/v1/tenants/${tenant}`, {});
+
+  /** Resolves when a change is taken; what came before was refused honestly. */
+  const taken = (tenant: string): Promise<void> =>
+    until(`${tenant} is taken`, async () => {
+      const { status, headers, body } = await put(tenant);
+      if (status === 200) return true;
+      assert.equal(status, 503, JSON.stringify(body));
+      assert.ok(headers['retry-after'] !== undefined);
+      assert.equal((body['error'] as { code: string }).code, 'STORE_UNAVAILABLE');
+      return false;
+    });
+
+  async function leading(): Promise<FleetProcess> {
+    let found: FleetProcess | undefined;
+    await until('one of them leads', async () => {
+      for (const manager of fleet.managers.filter(({ isRunning }) => isRunning))
+        if ((await metric(manager.origin, 'shoal_manager_leads')) === 1) found = manager;
+      return found !== undefined;
+    });
+    return found as FleetProcess;
+  }
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`the next one leads after ${signal}, and everything acknowledged is there`, async () => {
+      const before = `before-${signal.toLowerCase()}`;
+      await taken(before);
+      const leader = await leading();
+      const [other] = fleet.managers.filter((manager) => manager !== leader) as [FleetProcess];
+      const code = await leader.kill(signal);
+      if (signal === 'SIGTERM') assert.equal(code, 0);
+      await taken(`after-${signal.toLowerCase()}`);
+      assert.equal(await leading(), other);
+      assert.equal((await ask(router.origin, 'GET', `/v1/tenants/${before}`)).status, 200);
+      await leader.start();
+      await leader.ready();
+      assert.equal(await leading(), other, 'one that comes back takes the lead from nobody');
+    });
+  }
+
+  it('with none left changes wait for one, and one that comes is enough', async () => {
+    await Promise.all(fleet.managers.map((manager) => manager.kill('SIGKILL')));
+    const { status } = await put('nobody');
+    assert.equal(status, 503);
+    const [first] = fleet.managers as [FleetProcess];
+    await first.start();
+    await taken('somebody');
+    assert.equal(await first.readiness(), 200);
+  });
+});
+
+async function startRouter(fleet: Fleet): Promise<FleetProcess[]> {
+  const router = await fleet.add('router');
+  await router.start();
+  return [router];
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runShoal } from '../../support/shoal.ts';
+
+const REDIS = ['--registry', 'redis://127.0.0.1:1'];
+const S3 = ['--artifacts', 's3://bucket/prefix'];
+const TOKEN = 'a-secret-of-sixteen';
+
+describe('settings of roles', { timeout: 120_000 }, () => {
+  const cases: readonly (readonly [string, readonly string[], Record<string, string>, RegExp])[] = [
+    ['no registry', ['router'], { SHOAL_TOKEN: TOKEN }, /--registry.*SHOAL_REGISTRY/],
+    ['no artifacts', ['worker', ...REDIS], { SHOAL_TOKEN: TOKEN }, /--artifacts.*SHOAL_ARTIFACTS/],
+    ['no token', ['router', ...REDIS], {}, /SHOAL_TOKEN/],
+    ['a short token', ['manager', ...REDIS, ...S3], { SHOAL_TOKEN: 'short' }, /SHOAL_TOKEN.*16/],
+    ['no token file', ['router', ...REDIS], { SHOAL_TOKEN_FILE: '/nowhere' }, /SHOAL_TOKEN_FILE.*ENOENT/],
+    ['a wrong registry', ['router', '--registry', 'http://x'], { SHOAL_TOKEN: TOKEN }, /--registry.*redis:/],
+    [
+      'a wrong registry in the environment',
+      ['router'],
+      { SHOAL_TOKEN: TOKEN, SHOAL_REGISTRY: 'redis://h:p:p' },
+      /SHOAL_REGISTRY/,
+    ],
+    [
+      'wrong artifacts',
+      ['manager', ...REDIS, '--artifacts', '/tmp'],
+      { SHOAL_TOKEN: TOKEN },
+      /--artifacts.*s3:/,
+    ],
+    [
+      'a wrong endpoint',
+      ['manager', ...REDIS, ...S3, '--s3-endpoint', 'ftp:'],
+      { SHOAL_TOKEN: TOKEN },
+      /SHOAL_S3_ENDPOINT/,
+    ],
+    [
+      'a wrong path style',
+      ['manager', ...REDIS, ...S3],
+      { SHOAL_TOKEN: TOKEN, SHOAL_S3_PATH_STYLE: 'maybe' },
+      /SHOAL_S3_PATH_STYLE.*true or false/,
+    ],
+    [
+      'a wrong address',
+      ['manager', ...REDIS, ...S3, '--advertise', 'me:80'],
+      { SHOAL_TOKEN: TOKEN },
+      /--advertise.*http:/,
+    ],
+    ['up with half of the stores', ['up', ...REDIS], { SHOAL_TOKEN: TOKEN }, /--artifacts/],
+    ['up in a fleet without a token', ['up', ...REDIS, ...S3], {}, /SHOAL_TOKEN/],
+    [
+      'up with a port advertised',
+      ['up', ...REDIS, ...S3, '--advertise', 'http://me:80'],
+      { SHOAL_TOKEN: TOKEN },
+      /--advertise.*port/,
+    ],
+  ];
+  for (const [name, args, env, message] of cases) {
+    it(`refuses ${name}, and says which it is`, async () => {
+      const { code, stderr } = await runShoal(args, '', env);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    });
+  }
+
+  it('a password is in no message', async () => {
+    const registry = 'redis://user:hunter2@host:port';
+    const { stderr } = await runShoal(['router'], '', { SHOAL_TOKEN: TOKEN, SHOAL_REGISTRY: registry });
+    assert.doesNotMatch(stderr, /hunter2/);
+  });
+});
