@@ -75,6 +75,12 @@ export const DEFAULT_LIMITS = {
   workerLoads: 32,
   /** The same for models that take long to load; each holds its memory while it waits for a lane. */
   workerHeavyLoads: 4,
+  /** Models under way from the object store to one worker at once; what else isn't on its disk waits in line. */
+  workerFetches: 32,
+  /** The same for models that take long to load, which are large. */
+  workerHeavyFetches: 4,
+  /** What was fetched and the disk cache did not keep is held in memory: as much of plans, and of artifacts. */
+  workerUnkeptBytes: 32 * 1024 * 1024,
   /** What a worker's process may take beside the budget for models: itself, runs, loads, what the allocator holds. */
   workerOverheadBytes: 512 * 1024 * 1024,
   /** What runs may take beyond that while the machine has it; a worker that takes more ends and starts anew. */

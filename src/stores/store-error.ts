@@ -18,6 +18,13 @@ export function errnoCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** What is in a store under a digest has another one. */
+export class CorruptContentError extends ShoalError {
+  constructor(what: string) {
+    super('STORE_UNAVAILABLE', `${what}; pushing its version again repairs it`);
+  }
+}
+
 /**
  * A file system's failure as a caller may see it: what was being done and why it failed, without paths of this
  * machine. ShoalErrors pass through.

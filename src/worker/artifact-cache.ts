@@ -72,6 +72,11 @@ export class ArtifactCache implements ArtifactSource {
     return cache;
   }
 
+  /** Whether its file is there, as far as is known. */
+  has(digest: Digest): boolean {
+    return this.#files.has(digest);
+  }
+
   /** Every reader gets a buffer of its own. Those of one digest take turns: it is fetched once for all of them. */
   read(digest: Digest): Promise<Buffer | undefined> {
     return this.#inTurn(digest, async () => {

@@ -4,7 +4,12 @@ import type { Copy } from './copy.ts';
 
 const AVERAGE_SHARE = 0.1;
 
-export interface LoadLineOptions {
+export interface InLine {
+  readonly key: ModelKey;
+  readonly tenant: string;
+}
+
+export interface LoadLineOptions<T extends InLine = Copy> {
   /** Loads under way at once. */
   readonly slots: number;
   /** So many loads really go on beside each other: the lanes, or the cores for them. */
@@ -12,23 +17,23 @@ export interface LoadLineOptions {
   /** Versions that were at work when a worker died: no two of them are loaded beside each other. */
   readonly suspects: { has(key: ModelKey): boolean };
   /** The suspects being loaded, of this line and any other. */
-  readonly suspectsUnderWay: Set<Copy>;
+  readonly suspectsUnderWay: Set<T>;
 }
 
 /**
  * Cold models in line for a load. Tenants take turns; the head is never passed by, so that a large model isn't
  * starved by small ones. Only a suspect steps aside while another suspect is being loaded.
  */
-export class LoadLine {
-  readonly #options: LoadLineOptions;
-  readonly #line = new FairQueue<Copy>();
-  readonly #aside = new Set<Copy>();
+export class LoadLine<T extends InLine = Copy> {
+  readonly #options: LoadLineOptions<T>;
+  readonly #line = new FairQueue<T>();
+  readonly #aside = new Set<T>();
   #underWay = 0;
   /** Between two loads that end while there is work for all lanes: what the line moves by. */
   #paceMs: number | undefined;
   #movedMs = 0;
 
-  constructor(options: LoadLineOptions) {
+  constructor(options: LoadLineOptions<T>) {
     this.#options = options;
   }
 
@@ -40,21 +45,21 @@ export class LoadLine {
     return this.#underWay;
   }
 
-  push(copy: Copy): void {
+  push(copy: T): void {
     this.#line.push(copy.tenant, copy);
   }
 
-  delete(copy: Copy): void {
+  delete(copy: T): void {
     if (!this.#aside.delete(copy)) this.#line.delete(copy.tenant, copy);
   }
 
-  get #hasSlot(): boolean {
+  get hasSlot(): boolean {
     return this.#underWay < this.#options.slots;
   }
 
   /** Whose turn it is; undefined: nobody may begin now. */
-  next(): Copy | undefined {
-    if (!this.#hasSlot) return undefined;
+  next(): T | undefined {
+    if (!this.hasSlot) return undefined;
     const { suspects, suspectsUnderWay } = this.#options;
     for (let head = this.#line.peek(); head !== undefined; head = this.#line.peek()) {
       if (suspectsUnderWay.size === 0 || !suspects.has(head.key)) return head;
@@ -66,7 +71,7 @@ export class LoadLine {
 
   /** Begins the load of what `next` showed. */
   begin(nowMs: number): void {
-    const copy = this.#line.shift() as Copy;
+    const copy = this.#line.shift() as T;
     if (this.#options.suspects.has(copy.key)) this.#options.suspectsUnderWay.add(copy);
     if (this.#underWay === 0) this.#movedMs = nowMs;
     this.#underWay++;

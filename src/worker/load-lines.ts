@@ -1,6 +1,11 @@
 import type { Copy } from './copy.ts';
 import { isHeavy } from './lanes.ts';
-import { LoadLine, type LoadLineOptions } from './load-line.ts';
+import { type InLine, LoadLine, type LoadLineOptions } from './load-line.ts';
+
+export interface InLines extends InLine {
+  readonly residentBytes: number;
+  readonly arrivedMs: number;
+}
 
 export interface LoadLinesOptions extends Pick<LoadLineOptions, 'suspects'> {
   readonly limits: { readonly workerLoads: number; readonly workerHeavyLoads: number };
@@ -12,10 +17,10 @@ export interface LoadLinesOptions extends Pick<LoadLineOptions, 'suspects'> {
  * Two lines, as there are two kinds of lanes: where few loads take long and many are short, one line would have the
  * short ones wait for lanes that they don't need. Of two heads that may begin, the one that came first is next.
  */
-export class LoadLines {
-  readonly #suspectsUnderWay = new Set<Copy>();
-  readonly #light: LoadLine;
-  readonly #heavy: LoadLine;
+export class LoadLines<T extends InLines = Copy> {
+  readonly #suspectsUnderWay = new Set<T>();
+  readonly #light: LoadLine<T>;
+  readonly #heavy: LoadLine<T>;
 
   constructor({ limits, parallelLoads, suspects }: LoadLinesOptions) {
     const shared = { suspects, suspectsUnderWay: this.#suspectsUnderWay };
@@ -35,20 +40,20 @@ export class LoadLines {
     return this.#light.underWay + this.#heavy.underWay;
   }
 
-  of(residentBytes: number): LoadLine {
+  of(residentBytes: number): LoadLine<T> {
     return isHeavy(residentBytes) ? this.#heavy : this.#light;
   }
 
-  push(copy: Copy): void {
+  push(copy: T): void {
     this.of(copy.residentBytes).push(copy);
   }
 
-  delete(copy: Copy): void {
+  delete(copy: T): void {
     this.of(copy.residentBytes).delete(copy);
   }
 
   /** Whose turn it is; undefined: nobody may begin now. */
-  next(): Copy | undefined {
+  next(): T | undefined {
     const light = this.#light.next();
     const heavy = this.#heavy.next();
     if (light === undefined || heavy === undefined) return light ?? heavy;
@@ -56,12 +61,12 @@ export class LoadLines {
   }
 
   /** Begins the load of what `next` showed. */
-  begin(copy: Copy, nowMs: number): void {
+  begin(copy: T, nowMs: number): void {
     this.of(copy.residentBytes).begin(nowMs);
   }
 
   /** The load has ended, well or badly; `wasBegun`: a lane has worked on it. */
-  end(copy: Copy, nowMs: number, wasBegun: boolean): void {
+  end(copy: T, nowMs: number, wasBegun: boolean): void {
     this.of(copy.residentBytes).end(nowMs, wasBegun);
     if (!this.#suspectsUnderWay.delete(copy)) return;
     this.#light.readmit();

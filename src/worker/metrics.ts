@@ -19,12 +19,20 @@ export interface WorkerMetrics {
   readonly loadFailures: Counter;
   /** reason: room, excess, idle (wire/control.ts). */
   readonly evictions: Counter<'reason'>;
-  /** reason: line (its turn would come after the deadline), memory (no room in time), size (more than the budget). */
+  /**
+   * reason: line (its turn would come after the deadline), memory (no room in time), size (more than the budget),
+   * store (the object store did not give it in time).
+   */
   readonly loadsRefused: Counter<'reason'>;
   readonly expired: Counter;
   readonly cancelled: Counter;
   readonly refused: Counter;
   readonly cacheCorrupt: Counter;
+  /** What could not be read from or written to the disk cache. */
+  readonly cacheFailures: Counter;
+  readonly fetchSeconds: Histogram;
+  /** outcome: plan, artifact, missing, corrupt, failed. */
+  readonly fetches: Counter<'outcome'>;
   readonly budgetBytes: Gauge;
 }
 
@@ -66,7 +74,7 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     }),
     loadsRefused: new Counter({
       name: 'shoal_worker_loads_refused_total',
-      help: 'Cold models that were not loaded: no turn in line before the deadline, no memory in time, too large',
+      help: 'Cold models that were not loaded: no turn in line before the deadline, no memory in time, too large, not fetched in time',
       labelNames: ['reason'],
       registers,
     }),
@@ -74,6 +82,14 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     cancelled: counter('cancelled', 'Requests dropped unrun, their caller gone'),
     refused: counter('refused', 'Requests refused because the queue was full'),
     cacheCorrupt: counter('cache_corrupt', 'Files of the disk cache that did not match their digest'),
+    cacheFailures: counter('cache_failures', 'Reads and writes of the disk cache that failed'),
+    fetchSeconds: histogram('fetch_seconds', 'Fetches of models from the object store', SECONDS),
+    fetches: new Counter({
+      name: 'shoal_worker_fetches_total',
+      help: 'Models asked from the object store, by what came of it',
+      labelNames: ['outcome'],
+      registers,
+    }),
     budgetBytes: gauge('budget_bytes', 'What resident bytes may come to'),
   };
 }

@@ -11,7 +11,7 @@ export interface ModelsOptions
       ResidencyOptions,
       'plans' | 'useClock' | 'onFreed' | 'lanes' | 'limits' | 'metrics' | 'suspects'
     >,
-    Pick<PlansOptions, 'limits' | 'metrics'> {
+    Pick<PlansOptions, 'limits' | 'metrics' | 'fetches'> {
   readonly lanes: ResidencyOptions['lanes'] & PlansOptions['lanes'];
   readonly suspects: ResidencyOptions['suspects'] & PlansOptions['suspects'];
   readonly reader: PlanReader;

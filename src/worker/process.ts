@@ -1,5 +1,3 @@
-import { openPlanReader } from '../stores/plans/plan-reader.ts';
-import { openDirectoryArtifacts } from '../stores/artifacts/directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { WorkerCommand, WorkerMessage, WorkerProcessConfig } from '../wire/worker-process.ts';
 import { CrashJournal, type SelfKillCause } from '../wire/crash-journal.ts';
@@ -35,10 +33,6 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
   });
   const clock = (): number => performance.now();
   try {
-    const { stores } = config;
-    if (stores.kind !== 'directory') throw new Error('workers have no way to S3 yet');
-    const store = await openDirectoryArtifacts(stores.artifactsDir);
-    const plans = openPlanReader(stores.plansFile);
     const onLost = (error: Error, cause: SelfKillCause, lane?: number): void => {
       logger.fatal(
         { err: error, cause, lane },
@@ -47,7 +41,7 @@ async function start(config: WorkerProcessConfig): Promise<Worker | undefined> {
       dieOf(cause, lane);
     };
     journal = new CrashJournal(config.journalFile, laneThreads(config));
-    const started = await startWorker({ config, store, plans, logger, clock, journal, onLost });
+    const started = await startWorker({ config, logger, clock, journal, onLost });
     logger.info(
       { address: started.address, lanes: config.lanes, budgetBytes: config.budgetBytes },
       'worker ready',

@@ -7,6 +7,7 @@ import type { Copy, ResidentCopy } from './copy.ts';
 import type { Placed } from './lanes.ts';
 import type { Lease, Waiter } from './lease.ts';
 import { LoadLines, type LoadLinesOptions } from './load-lines.ts';
+import { asShoalError, notStored } from './load-errors.ts';
 import { MemoryWait } from './memory-wait.ts';
 import { PLANS, Residents, type ResidentsOptions } from './residents.ts';
 
@@ -224,11 +225,7 @@ export class Residency {
     const { artifacts, lanes, clock, metrics } = this.#options;
     const startedMs = clock();
     const bytes = await artifacts.read(copy.digest);
-    if (bytes === undefined)
-      throw new ShoalError(
-        'STORE_UNAVAILABLE',
-        `${copy.digest} is not in the artifact store, nor in the plan store; pushing its version again repairs it`,
-      );
+    if (bytes === undefined) throw notStored(copy.digest);
     const placed = lanes.place(copy.residentBytes);
     try {
       const isWanted = (): boolean => copy.waiters.size > 0;
@@ -288,10 +285,4 @@ export class Residency {
     this.#copies.delete(copy.key);
     this.residents.versions.delete(copy.key);
   }
-}
-
-function asShoalError(error: unknown): ShoalError {
-  return error instanceof ShoalError
-    ? error
-    : new ShoalError('INTERNAL', `loading failed: ${String(error)}`, { cause: error });
 }

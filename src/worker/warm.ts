@@ -23,7 +23,7 @@ export async function warm(
   const pin = pinNow();
   try {
     if (plans !== undefined && residency.copy(key) === undefined) {
-      const plan = await plans.warm(key, ifSpare === true);
+      const plan = await plans.warm(request, ifSpare === true);
       if (plan === false) throw NO_SPARE;
       if (plan !== undefined) {
         pinNow();

@@ -1,13 +1,10 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { openNativeHeap, openPageReturn } from '../runtime/native-heap.ts';
-import type { PlanReader } from '../stores/plans/plans.ts';
 import type { WorkerState } from '../wire/control.ts';
 import type { CrashJournal, SelfKillCause } from '../wire/crash-journal.ts';
 import type { ModelKey } from '../wire/model-key.ts';
 import type { WorkerProcessConfig } from '../wire/worker-process.ts';
-import { ArtifactCache } from './artifact-cache.ts';
-import type { ArtifactSource } from './artifact-source.ts';
 import { gauge } from './gauge.ts';
 import { Host } from './host.ts';
 import { HeldModels } from './lane/held.ts';
@@ -15,22 +12,15 @@ import { ProvenVersions } from './lane/proven.ts';
 import { Suspects } from './lane/suspects.ts';
 import { Lanes } from './lanes.ts';
 import { SYSTEM_READINGS, WorkerMemory } from './memory.ts';
-import { makeWorkerMetrics, type WorkerMetrics } from './metrics.ts';
-import { Models, type ModelsOptions } from './models.ts';
+import { makeWorkerMetrics } from './metrics.ts';
+import { Models } from './models.ts';
 import { PAGE_BYTES } from './plans/pages.ts';
-import { PlanCache } from './plans/plan-cache.ts';
 import { WorkerServer } from './server.ts';
+import { openSources } from './sources.ts';
 import { workerState } from './worker-state.ts';
-
-/** What of the disk cache is for plans: they are small. */
-const PLANS_SHARE = 0.25;
 
 export interface WorkerOptions {
   readonly config: WorkerProcessConfig;
-  /** The artifact store; the cache, when configured, stands in front of it. */
-  readonly store: ArtifactSource;
-  /** The plan store. */
-  readonly plans: PlanReader;
   readonly logger: Logger;
   readonly clock: () => number;
   /** Its slots: `laneThreads(config)`. */
@@ -54,6 +44,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { limits, budgetBytes } = config;
   const registry = new Registry();
   const metrics = makeWorkerMetrics(registry);
+  const sources = await openSources({ config, metrics, logger, clock });
   const held = new HeldModels();
   const suspects = new Suspects(config.suspects);
   const proven = new ProvenVersions(limits.provenVersions);
@@ -72,7 +63,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     budgetBytes,
     limits,
     lanes,
-    ...(await sources(options, metrics)),
+    ...sources,
+    pageReturn: await openPageReturn(PAGE_BYTES, (reason) =>
+      logger.info({ reason }, 'memory of evicted plans stays with the process'),
+    ),
     registry,
     metrics,
     clock,
@@ -108,7 +102,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       const drained = await host.drain();
       memory.stop();
       await server.close();
-      options.plans.close();
+      sources.close();
       if (drained) await lanes.close();
       else logger.warn({ requests: host.requests }, 'stopped with requests still running');
       return drained;
@@ -150,51 +144,4 @@ function laneCounts({ lanes }: WorkerProcessConfig): { light: number; heavy: num
 export function laneThreads(config: WorkerProcessConfig): number {
   const { light, heavy } = laneCounts(config);
   return light + heavy;
-}
-
-async function sources(
-  options: WorkerOptions,
-  metrics: WorkerMetrics,
-): Promise<Pick<ModelsOptions, 'artifacts' | 'reader' | 'pageReturn'>> {
-  const { logger } = options;
-  return {
-    artifacts: await artifactSource(options, metrics),
-    reader: await planReader(options, metrics),
-    pageReturn: await openPageReturn(PAGE_BYTES, (reason) =>
-      logger.info({ reason }, 'memory of evicted plans stays with the process'),
-    ),
-  };
-}
-
-async function planReader(
-  { config, plans, logger }: WorkerOptions,
-  metrics: WorkerMetrics,
-): Promise<PlanReader> {
-  if (config.cacheDir === undefined) return plans;
-  const maxBytes = PLANS_SHARE * (config.cacheBytes ?? Number.POSITIVE_INFINITY);
-  return PlanCache.open(config.cacheDir, maxBytes, plans, {
-    corrupt(digest) {
-      metrics.cacheCorrupt.inc();
-      logger.warn({ digest }, 'cached plan is corrupt; fetching it again');
-    },
-    failed: (error) => logger.warn({ err: error }, 'the cache of plans failed; the store is asked'),
-  });
-}
-
-async function artifactSource(options: WorkerOptions, metrics: WorkerMetrics): Promise<ArtifactSource> {
-  const { config, store, logger } = options;
-  if (config.cacheDir === undefined) return store;
-  const maxBytes = (1 - PLANS_SHARE) * (config.cacheBytes ?? Number.POSITIVE_INFINITY);
-  return ArtifactCache.open(config.cacheDir, maxBytes, store, {
-    corrupt(digest) {
-      metrics.cacheCorrupt.inc();
-      logger.warn({ digest }, 'cached artifact is corrupt; fetching it again');
-    },
-    readFailed(digest, error) {
-      logger.warn({ digest, err: error }, 'cached artifact can not be read; the store is asked');
-    },
-    writeFailed(digest, error) {
-      logger.warn({ digest, err: error }, 'artifact not kept in the cache');
-    },
-  });
 }

@@ -9,6 +9,10 @@ import type { EncodedPlan } from '../../src/model/plan/blob.ts';
 import { compilePlan } from '../../src/model/plan/compile.ts';
 import type { ArtifactStore } from '../../src/stores/artifacts/artifacts.ts';
 import { openSqlitePlans } from '../../src/stores/plans/sqlite-plans.ts';
+import { openS3Artifacts } from '../../src/stores/artifacts/s3.ts';
+import { S3Calls } from '../../src/stores/objects/s3-calls.ts';
+import { S3Objects } from '../../src/stores/objects/s3-objects.ts';
+import { openS3Plans } from '../../src/stores/plans/s3-plans.ts';
 import { openDirectoryArtifacts } from '../../src/stores/artifacts/directory.ts';
 import type { PlanStore } from '../../src/stores/plans/plans.ts';
 import type { WorkerStores } from '../../src/wire/store-settings.ts';
@@ -21,11 +25,9 @@ import {
 } from '../../src/wire/worker-process.ts';
 import { loadArtifact } from './cases.ts';
 
-type DirectoryStores = Extract<WorkerStores, { kind: 'directory' }>;
-
 export const TOKEN = 'test-token';
 
-/** A real worker process over a fresh artifact directory. */
+/** A real worker process, over fresh stores unless the test says which. */
 export interface TestWorker {
   readonly child: ChildProcess;
   readonly address: string;
@@ -39,15 +41,33 @@ export interface TestWorker {
   /** The same of a plan as it is. */
   addEncoded(plan: EncodedPlan, as?: { tenant?: string; model?: string; version?: string }): Promise<string>;
   /** Where it finds what was added. */
-  readonly stores: DirectoryStores;
+  readonly stores: WorkerStores;
   call(path: string, init?: RequestInit): Promise<Response>;
   metric(name: string): Promise<number>;
   /** Kills it if it lives and removes its files. */
   dispose(): Promise<void>;
 }
 
-function directoryStores(artifactsDir: string): DirectoryStores {
+function directoryStores(artifactsDir: string): WorkerStores {
   return { kind: 'directory', artifactsDir, plansFile: `${artifactsDir}.plans.db` };
+}
+
+/** The manager's side of what a worker reads. */
+async function openStores(stores: WorkerStores): Promise<{
+  store: ArtifactStore;
+  openPlans: () => Promise<PlanStore>;
+  closeStores: () => void;
+}> {
+  if (stores.kind === 'directory') {
+    const store = await openDirectoryArtifacts(stores.artifactsDir);
+    return { store, openPlans: () => openSqlitePlans(stores.plansFile), closeStores: () => undefined };
+  }
+  const { s3 } = stores;
+  const calls = new S3Calls(s3, DEFAULT_LIMITS);
+  const objects = new S3Objects(calls, s3.bucket, s3.prefix);
+  const store = await openS3Artifacts(objects, DEFAULT_LIMITS);
+  const plans = openS3Plans(objects);
+  return { store, openPlans: () => Promise.resolve(plans), closeStores: () => calls.close() };
 }
 
 /** A worker of one lane, as a test starts it unless it says otherwise. */
@@ -74,7 +94,7 @@ export function workerConfig(
 
 export async function startTestWorker(
   settings: Partial<Omit<WorkerProcessConfig, 'limits' | 'stores'>> & {
-    stores?: DirectoryStores;
+    stores?: WorkerStores;
     limits?: Partial<WorkerProcessConfig['limits']>;
   } = {},
   execArgv: readonly string[] = [],
@@ -84,7 +104,7 @@ export async function startTestWorker(
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-worker-'));
   const artifactsDir = path.join(directory, 'artifacts');
   const stores = settings.stores ?? directoryStores(artifactsDir);
-  const store = await openDirectoryArtifacts(stores.artifactsDir);
+  const { store, openPlans, closeStores } = await openStores(stores);
   const config = workerConfig(artifactsDir, {
     ...settings,
     stores,
@@ -108,7 +128,7 @@ export async function startTestWorker(
   };
   let plans: Promise<PlanStore> | undefined;
   const addEncoded: TestWorker['addEncoded'] = async (plan, as = {}) => {
-    plans ??= openSqlitePlans(stores.plansFile);
+    plans ??= openPlans();
     await (await plans).put(plan);
     return modelKey({ tenant: 'acme', model: 'model', version: '1', digest: plan.digest, ...as });
   };
@@ -144,6 +164,7 @@ export async function startTestWorker(
         await once(child, 'exit');
       }
       await (await plans)?.close();
+      closeStores();
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ShoalError } from '../../core/errors.ts';
 import { checkDigest, type Digest, isDigest } from '../../core/ids.ts';
 import { InTurn } from '../../core/in-turn.ts';
 import type { Limits } from '../../core/limits.ts';
 import type { ObjectHead, ObjectStore } from '../objects/objects.ts';
 import { SoundObjects } from '../objects/sound-objects.ts';
-import { storeUnavailable } from '../store-error.ts';
+import { CorruptContentError, storeUnavailable } from '../store-error.ts';
 import type { ArtifactStore, ListedArtifact, ReceivedArtifact, StoredArtifact } from './artifacts.ts';
 import { digestOf } from './digest.ts';
 import { type Spooled, spool } from './spool.ts';
@@ -82,15 +81,8 @@ class S3Artifacts implements ArtifactStore {
     return head === undefined ? undefined : { digest, bytes: head.bytes };
   }
 
-  async read(digest: Digest): Promise<Buffer | undefined> {
-    const bytes = await this.#objects.get(keyOf(digest));
-    if (bytes === undefined) return undefined;
-    const found = await digestOf(bytes);
-    if (found === digest) return bytes;
-    throw new ShoalError(
-      'STORE_UNAVAILABLE',
-      `artifact store: artifact ${digest} is corrupt (${bytes.length} bytes with digest ${found}); pushing its version again repairs it`,
-    );
+  read(digest: Digest): Promise<Buffer | undefined> {
+    return readS3Artifact(this.#objects, digest);
   }
 
   async stream(digest: Digest): Promise<AsyncIterable<Uint8Array> | undefined> {
@@ -149,6 +141,20 @@ class S3Artifacts implements ArtifactStore {
     for await (const chunk of stream.chunks) hash.update(chunk);
     return `sha256:${hash.digest('hex')}` === digest;
   }
+}
+
+/** As `ArtifactStore.read`, for who only reads. */
+export async function readS3Artifact(
+  objects: Pick<ObjectStore, 'get'>,
+  digest: Digest,
+): Promise<Buffer | undefined> {
+  const bytes = await objects.get(keyOf(digest));
+  if (bytes === undefined) return undefined;
+  const found = await digestOf(bytes);
+  if (found === digest) return bytes;
+  throw new CorruptContentError(
+    `artifact store: artifact ${digest} is corrupt (${bytes.length} bytes with digest ${found})`,
+  );
 }
 
 function keyOf(digest: Digest): string {

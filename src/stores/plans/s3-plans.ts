@@ -3,6 +3,7 @@ import { checkDigest, type Digest, isDigest } from '../../core/ids.ts';
 import { InTurn } from '../../core/in-turn.ts';
 import type { ObjectStore } from '../objects/objects.ts';
 import { SoundObjects } from '../objects/sound-objects.ts';
+import { CorruptContentError } from '../store-error.ts';
 import { digestBytes, digestText, hasDigest } from './digest-bytes.ts';
 import type { ListedPlan, PlanFetcher, PlanStore, StoredPlan } from './plans.ts';
 
@@ -155,10 +156,7 @@ export function openPlanFetcher(objects: ObjectStore): PlanFetcher {
     if (content === undefined) return undefined;
     const bytes = content.subarray(headBytes);
     if (hasDigest(bytes, digestBytes(digest))) return bytes;
-    throw new ShoalError(
-      'STORE_UNAVAILABLE',
-      `${what} ${digest} is corrupt in the store; pushing its version again repairs it`,
-    );
+    throw new CorruptContentError(`${what} ${digest} is corrupt in the store`);
   }
   return {
     fetch: (digest) => fetchPart('plan', PLANS, digest, HEAD_BYTES),

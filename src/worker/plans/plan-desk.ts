@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { overloaded, type ShoalError } from '../../core/errors.ts';
 import type { Limits } from '../../core/limits.ts';
+import type { WarmRequest } from '../../wire/control.ts';
 import type { ModelKey } from '../../wire/model-key.ts';
 import { toFailure } from '../../wire/lane.ts';
+import type { FetchWaiter, Fetches } from '../fetch/fetches.ts';
+import type { Fetched } from '../fetch/model-fetcher.ts';
 import type { Job } from '../job.ts';
 import { EXPIRED, SUSPECT_BACKGROUND } from '../lane/failures.ts';
 import type { Suspects } from '../lane/suspects.ts';
@@ -11,12 +14,14 @@ import { lastCallMs } from '../last-call.ts';
 import type { Lease } from '../lease.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import type { Loaded, PlanLoads } from './plan-loads.ts';
+import type { PlanRoom } from './plan-room.ts';
 import { PlanQueue } from './plan-queue.ts';
 import type { PlanRunner } from './plan-runner.ts';
 import type { ResidentPlans } from './resident-plans.ts';
 
 /** What a cold request is taken to need: a read from disk, a copy, a run. */
 const COLD_US = 100;
+const NO_SPARE = overloaded('no memory is spare for background work', 0);
 /** How soon one that waits for memory looks again when nobody has said that there is some. */
 const RECHECK_MS = 20;
 
@@ -26,7 +31,10 @@ export interface PlanLease extends Lease {
 
 export interface PlanDeskOptions {
   readonly plans: ResidentPlans;
+  readonly room: Pick<PlanRoom, 'isSpare'>;
   readonly loads: PlanLoads;
+  /** Absent: all plans are on this machine. */
+  readonly fetches?: Fetches | undefined;
   readonly runner: PlanRunner;
   readonly lanes: Pick<Lanes, 'forPlan'>;
   readonly suspects: Pick<Suspects, 'has'>;
@@ -37,17 +45,19 @@ export interface PlanDeskOptions {
 
 /**
  * Requests for plans: short runs at once on the main thread, long ones and those in the background in a lane, cold
- * ones loaded on the way. A job has its turn (plan-queue.ts), and a place here while it waits for memory.
+ * ones loaded on the way. A job has its turn (plan-queue.ts), and a place here while it waits for memory or a fetch.
  */
 export class PlanDesk {
   readonly #options: PlanDeskOptions;
   readonly #queue: PlanQueue<Job>;
   /** Waiting for memory, in order, until when. */
   readonly #parked = new Map<Job, number>();
+  /** Waiting for their plan to come, and artifacts if it is none. */
+  readonly #fetching = new Map<Job, FetchWaiter>();
   readonly #onAbsent: (job: Job) => void;
   #recheck: NodeJS.Timeout | undefined;
 
-  /** `onAbsent`: the plan store doesn't have it; it is a session's. */
+  /** `onAbsent`: there is no such plan; it is a session's. */
   constructor(options: PlanDeskOptions, onAbsent: (job: Job) => void) {
     this.#options = options;
     this.#onAbsent = onAbsent;
@@ -79,8 +89,10 @@ export class PlanDesk {
 
   /** Takes a job back that is neither run nor in a lane. */
   cancel(job: Job): boolean {
-    const wasParked = this.#parked.delete(job);
-    return this.#queue.delete(job) || wasParked;
+    const waiter = this.#fetching.get(job);
+    if (waiter !== undefined) this.#options.fetches?.leave(job.key, waiter);
+    const wasHere = this.#parked.delete(job) || this.#fetching.delete(job);
+    return this.#queue.delete(job) || wasHere;
   }
 
   unlease(lease: PlanLease): void {
@@ -97,7 +109,10 @@ export class PlanDesk {
   }
 
   /** Loads what no request has asked for; false: there is no memory to spare; undefined: it is no plan. Rejects with a ShoalError. */
-  async warm(key: ModelKey, onlySpare: boolean): Promise<number | false | undefined> {
+  async warm(
+    { key, residentBytes }: Pick<WarmRequest, 'key' | 'residentBytes'>,
+    onlySpare: boolean,
+  ): Promise<number | false | undefined> {
     const { plans, loads, limits, clock } = this.#options;
     const untilMs = clock() + limits.warmMs;
     for (;;) {
@@ -106,6 +121,11 @@ export class PlanDesk {
       if (typeof loaded === 'number') return loaded;
       if (loaded === 'absent') return undefined;
       if (loaded === 'no-spare') return false;
+      if (loaded === 'elsewhere') {
+        if (onlySpare && !this.#isSpare(residentBytes)) return false;
+        if ((await this.#fetched(key, residentBytes, untilMs)) === 'artifact') return undefined;
+        continue;
+      }
       if (clock() >= untilMs)
         throw overloaded(
           `the model's plan was not loaded within ${limits.warmMs} ms (limit warmMs)`,
@@ -138,13 +158,47 @@ export class PlanDesk {
       const loaded = found >= 0 ? found : this.#load(job);
       if (typeof loaded === 'number') return this.#go(job, loaded, nowMs);
       if (loaded === 'absent') return this.#leave(job, () => this.#onAbsent(job));
-      if (loaded === 'no-spare')
-        return this.#fail(job, overloaded('no memory is spare for background work', 0));
+      if (loaded === 'no-spare') return this.#fail(job, NO_SPARE);
+      if (loaded === 'elsewhere') return this.#fetch(job);
       this.#park(job, loaded, nowMs);
     } catch (error) {
       const { code, message } = toFailure(error);
       this.#leave(job, () => job.fail(code, message, code === 'STORE_UNAVAILABLE' ? RECHECK_MS : 0));
     }
+  }
+
+  /** Nothing has to wait for the fetch of such a model, or to go for its load. */
+  #isSpare(residentBytes: number): boolean {
+    const { fetches, room } = this.#options;
+    return fetches?.isBusy !== true && room.isSpare(residentBytes);
+  }
+
+  #fetch(job: Job): void {
+    this.#parked.delete(job);
+    if (job.background && !this.#isSpare(job.residentBytes)) return this.#fail(job, NO_SPARE);
+    const waiter: FetchWaiter = {
+      expiresAtMs: job.expiresAtMs,
+      fetched: (what) => {
+        this.#fetching.delete(job);
+        if (what === 'plan') this.#queue.push(job, COLD_US);
+        else this.#onAbsent(job);
+      },
+      failed: (error) => {
+        this.#fetching.delete(job);
+        this.#fail(job, error);
+      },
+    };
+    const refusal = this.#options.fetches?.join(job.key, job.residentBytes, waiter);
+    if (refusal === undefined) this.#fetching.set(job, waiter);
+    else this.#fail(job, refusal);
+  }
+
+  #fetched(key: ModelKey, residentBytes: number, expiresAtMs: number): Promise<Fetched> {
+    return new Promise((resolve, reject) => {
+      const waiter: FetchWaiter = { expiresAtMs, fetched: resolve, failed: reject };
+      const refusal = this.#options.fetches?.join(key, residentBytes, waiter);
+      if (refusal !== undefined) reject(refusal);
+    });
   }
 
   #load(job: Job): Loaded {
@@ -223,8 +277,9 @@ export class PlanDesk {
     this.#leave(job, () => job.fail(EXPIRED.code, EXPIRED.message, 0));
   }
 
-  #fail(job: Job, { code, message, retryAfterSeconds }: ShoalError): void {
-    this.#leave(job, () => job.fail(code, message, Math.max(10, Math.ceil(retryAfterSeconds * 1_000))));
+  #fail(job: Job, { code, message, status, retryAfterSeconds }: ShoalError): void {
+    const retryAfterMs = status === 503 ? Math.max(10, Math.ceil(retryAfterSeconds * 1_000)) : 0;
+    this.#leave(job, () => job.fail(code, message, retryAfterMs));
   }
 
   #leave(job: Job, then: () => void): void {

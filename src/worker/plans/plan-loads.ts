@@ -1,6 +1,8 @@
 import { ShoalError } from '../../core/errors.ts';
+import type { Digest } from '../../core/ids.ts';
 import type { PlanReader } from '../../stores/plans/plans.ts';
 import { type ModelKey, parseModelKey } from '../../wire/model-key.ts';
+import { noStructure } from '../load-errors.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import type { PlanRoom, Room } from './plan-room.ts';
 import { readPlan } from './plan-source.ts';
@@ -13,15 +15,18 @@ const MAX_KEY_BYTES = 0xffff;
 const MAX_KNOWN_SIZES = 1_024;
 
 export interface PlanLoadsOptions {
+  /** What is on this machine. */
   readonly reader: PlanReader;
+  /** Absent: there is no other place for plans and artifacts than this machine. */
+  readonly elsewhere?: { hasArtifact(digest: Digest): boolean } | undefined;
   readonly plans: ResidentPlans;
   readonly room: PlanRoom;
   readonly metrics: WorkerMetrics;
   readonly clock: () => number;
 }
 
-/** A handle; or why there is none now; absent: the store has no such plan. */
-export type Loaded = number | Exclude<Room, 'now'> | 'absent' | 'no-spare';
+/** A handle; or why there is none now; absent: there is no such plan; elsewhere: it has to be fetched to know. */
+export type Loaded = number | Exclude<Room, 'now'> | 'absent' | 'elsewhere' | 'no-spare';
 
 /** Loads of plans: a read, a check and a copy, at once. */
 export class PlanLoads {
@@ -52,20 +57,19 @@ export class PlanLoads {
     }
   }
 
-  #load(
-    key: ModelKey,
-    digest: NonNullable<ReturnType<typeof parseModelKey>>['digest'],
-    background: boolean,
-    startedMs: number,
-  ): Loaded {
-    const { reader, plans, clock } = this.#options;
+  #load(key: ModelKey, digest: Digest, background: boolean, startedMs: number): Loaded {
+    const { reader, elsewhere, plans, clock } = this.#options;
     const { structures } = plans;
     const knownBytes = this.#knownBytes.get(key);
     const early = knownBytes === undefined ? 'now' : this.#makeRoom(key, knownBytes, background, 0);
     if (early !== 'now') return early;
     this.#knownBytes.delete(key);
     const read = readPlan(reader, structures, digest);
-    if (read === undefined) return 'absent';
+    if (read === undefined) return elsewhere?.hasArtifact(digest) === false ? 'elsewhere' : 'absent';
+    if (read === 'no-structure') {
+      if (elsewhere !== undefined) return 'elsewhere';
+      throw noStructure(digest);
+    }
     const { id } = read.structure;
     structures.use(read.structure);
     const loadUs = (clock() - startedMs) * 1_000;

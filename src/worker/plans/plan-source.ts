@@ -11,7 +11,11 @@ export interface ReadPlan {
 }
 
 /** Undefined: it isn't there. Throws STORE_UNAVAILABLE, UNSUPPORTED_ARTIFACT. */
-export function readPlan(reader: PlanReader, structures: Structures, digest: Digest): ReadPlan | undefined {
+export function readPlan(
+  reader: PlanReader,
+  structures: Structures,
+  digest: Digest,
+): ReadPlan | 'no-structure' | undefined {
   const blob = reader.read(digest);
   if (blob === undefined) return undefined;
   const head = readHead(blob);
@@ -21,11 +25,7 @@ export function readPlan(reader: PlanReader, structures: Structures, digest: Dig
   const known = structures.byDigest(structureDigest);
   if (known !== undefined) return { blob, structure: known };
   const text = reader.readStructure(structureDigest);
-  if (text === undefined)
-    throw new ShoalError(
-      'STORE_UNAVAILABLE',
-      `plan structure ${structureDigest}, which plan ${digest} has, is not in the plan store`,
-    );
+  if (text === undefined) return 'no-structure';
   return { blob, structure: structures.add(structureDigest, text) };
 }
 

@@ -3,6 +3,7 @@ import type { UseClock } from '../../core/use-clock.ts';
 import type { PageReturn } from '../../runtime/native-heap.ts';
 import type { PlanReader } from '../../stores/plans/plans.ts';
 import { HEAD_BYTES, maxFrameBytes } from '../../wire/frames.ts';
+import type { Fetches } from '../fetch/fetches.ts';
 import type { Job } from '../job.ts';
 import type { Residency } from '../residency.ts';
 import { sessionsBeside, type SessionsBeside } from '../sessions-beside.ts';
@@ -23,6 +24,7 @@ export interface PlansOptions
     Pick<PlanRoomOptions, 'budgetBytes' | 'excessBytes' | 'idleTtlMs' | 'onFreed'>,
     Pick<ResidentPlansOptions, 'onEvicted'> {
   readonly reader: PlanReader;
+  readonly fetches?: Fetches | undefined;
   readonly pageReturn: PageReturn | undefined;
   readonly useClock: UseClock;
   readonly residency: () => Residency;
@@ -55,12 +57,12 @@ export function makePlans(options: PlansOptions): Plans {
     segmentBytes,
     sessions: () => (sessions ??= sessionsBeside(residency())),
   });
-  const loads = new PlanLoads({ ...options, plans: resident, room });
+  const loads = new PlanLoads({ ...options, elsewhere: options.fetches, plans: resident, room });
   const runner = new PlanRunner(resident, maxFrameBytes(limits) - HEAD_BYTES);
   return {
     resident,
     room,
-    desk: (onAbsent) => new PlanDesk({ ...options, plans: resident, loads, runner }, onAbsent),
+    desk: (onAbsent) => new PlanDesk({ ...options, plans: resident, room, loads, runner }, onAbsent),
   };
 }
 

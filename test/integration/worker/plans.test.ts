@@ -217,6 +217,7 @@ test('a corrupt plan fails its own requests until it is stored anew; others are 
   const { worker, ask } = await scene(t);
   const broken = await worker.addPlan(loadArtifact(SMALL));
   const fine = await worker.addPlan(loadArtifact('approve-tree'), { tenant: 'fine' });
+  assert.ok(worker.stores.kind === 'directory');
   const database = new DatabaseSync(worker.stores.plansFile);
   const change = database.prepare("UPDATE contents SET bytes = x'00' WHERE id = 1").run();
   database.close();

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
 import { ShoalError } from '../../../../src/core/errors.ts';
 import type { Digest } from '../../../../src/core/ids.ts';
-import { PlanCache } from '../../../../src/worker/plans/plan-cache.ts';
+import { cachedPlans, PlanCache } from '../../../../src/worker/plans/plan-cache.ts';
+
+/** Of SQLite's own, for processes that share the file. */
+const SHM_BYTES = 32_768;
 
 async function scene(t: TestContext, maxBytes = 1_000_000) {
   const directory = await mkdtemp(path.join(tmpdir(), 'shoal-plan-cache-'));
@@ -19,13 +22,14 @@ async function scene(t: TestContext, maxBytes = 1_000_000) {
     asked.push(digest);
     return stored.get(digest);
   };
-  const open = () =>
-    PlanCache.open(
-      directory,
-      maxBytes,
-      { read, readStructure: read, close: () => undefined },
-      { corrupt: () => events.push('corrupt'), failed: () => events.push('failed') },
-    );
+  const store = { read, readStructure: read, close: () => undefined };
+  const open = async () => {
+    const cache = await PlanCache.open(directory, maxBytes, {
+      corrupt: () => events.push('corrupt'),
+      failed: () => events.push('failed'),
+    });
+    return cachedPlans(cache, store);
+  };
   const add = (text: string): Digest => {
     const bytes = Buffer.from(text);
     const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -59,35 +63,37 @@ test('what is not in the store is asked for each time, and its errors come throu
   assert.equal(cache.read(digest), undefined);
   assert.equal(asked.length, 2);
   cache.close();
-  const failing = await PlanCache.open(
-    directory,
-    1_000,
-    {
-      read() {
-        throw new ShoalError('STORE_UNAVAILABLE', 'gone');
-      },
-      readStructure: () => undefined,
-      close: () => undefined,
+  const never = { corrupt: assert.fail, failed: assert.fail };
+  const failing = cachedPlans(await PlanCache.open(directory, 100_000, never), {
+    read() {
+      throw new ShoalError('STORE_UNAVAILABLE', 'gone');
     },
-    { corrupt: assert.fail, failed: assert.fail },
-  );
+    readStructure: () => undefined,
+    close: () => undefined,
+  });
   assert.throws(() => failing.read(digest), { code: 'STORE_UNAVAILABLE' });
   failing.close();
 });
 
-test('the bound holds, the oldest go first, and what is larger than all of it is not kept', async (t) => {
-  const { asked, open, add } = await scene(t, 3_000);
+test('the bound holds for the files, the oldest go first, and what is large beside it is not kept', async (t) => {
+  const { directory, asked, open, add } = await scene(t, 400_000);
   const cache = await open();
-  const digests = Array.from({ length: 8 }, (_, index) => add(String(index).repeat(900)));
-  for (const digest of digests) cache.read(digest);
+  const digests = Array.from({ length: 300 }, (_, index) => add(`${index} `.repeat(100 + 40 * (index % 20))));
+  for (const digest of digests) {
+    cache.read(digest);
+    let bytes = 0;
+    for (const name of await readdir(directory)) bytes += (await stat(path.join(directory, name))).size;
+    assert.ok(bytes <= 400_000 + SHM_BYTES, `${bytes} bytes`);
+  }
   asked.length = 0;
-  for (const digest of digests.toReversed()) cache.read(digest);
-  assert.equal(asked.length, 5);
-  assert.ok(!asked.includes(digests[7] as Digest));
-  const large = add('x'.repeat(4_000));
+  const newest = digests.slice(-60);
+  for (const digest of newest) cache.read(digest);
+  assert.deepEqual(asked, []);
+  cache.read(digests[0] as Digest);
+  const large = add('x'.repeat(60_000));
   cache.read(large);
   cache.read(large);
-  assert.equal(asked.filter((digest) => digest === large).length, 2);
+  assert.deepEqual(asked, [digests[0], large, large]);
   cache.close();
 });
 
@@ -98,7 +104,7 @@ test('what is corrupt is asked from the store again and mended; a file that is n
   cache.read(digest);
   cache.close();
   const database = new DatabaseSync(file);
-  database.exec("UPDATE kept SET bytes = x'00'");
+  database.exec("UPDATE contents SET bytes = x'00'");
   database.close();
   cache = await open();
   assert.equal(text(cache.read(digest)), 'a plan');
@@ -111,4 +117,22 @@ test('what is corrupt is asked from the store again and mended; a file that is n
   assert.equal(text(cache.read(digest)), 'a plan');
   cache.close();
   assert.deepEqual(events, ['corrupt', 'failed']);
+});
+
+test('what is kept again is the newest, so that it outlasts what needs it', async (t) => {
+  const { directory, add, stored } = await scene(t);
+  const cache = await PlanCache.open(directory, 400_000, { corrupt: assert.fail, failed: assert.fail });
+  const [structure, ...plans] = Array.from({ length: 40 }, (_, index) => add(`${index} `.repeat(3_000)));
+  for (const plan of plans) {
+    for (const digest of [plan, structure as Digest]) {
+      assert.equal(cache.keep(digest, stored.get(digest) as Uint8Array), true);
+    }
+    assert.notEqual(cache.read(structure as Digest), undefined);
+    assert.notEqual(cache.read(plan), undefined);
+  }
+  const kept = plans.filter((plan) => cache.read(plan) !== undefined);
+  assert.ok(kept.length > 5 && kept.length < 25);
+  assert.deepEqual(kept, plans.slice(-kept.length));
+  assert.equal(cache.keep(add('x'.repeat(60_000)), Buffer.alloc(60_000)), false);
+  cache.close();
 });
