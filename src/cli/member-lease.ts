@@ -8,6 +8,7 @@ import {
   type MemberAnnouncer,
   type MemberLoad,
 } from '../stores/members/members.ts';
+import { LastingTrouble } from '../telemetry/lasting-trouble.ts';
 import type { WorkerState } from '../wire/control.ts';
 
 const NO_LOAD: MemberLoad = { residentBytes: 0, residentModels: 0, queuedRequests: 0, queueDelayUs: 0 };
@@ -35,14 +36,21 @@ export class MemberLease {
   /** Of the process that is there now. */
   #over = new AbortController();
   #renewing: Promise<void> = Promise.resolve();
+  readonly #trouble: LastingTrouble;
   /** Last announced. */
   #address: string | undefined;
-  #trouble: string | undefined;
+  #isKnown = false;
   #left = false;
 
   constructor(place: MemberPlace, deps: MemberLeaseDeps) {
     this.#place = place;
     this.#deps = deps;
+    this.#trouble = new LastingTrouble(deps.logger.child({ worker: place.id }));
+  }
+
+  /** It was announced; whether its lease still lasts is the registry's to say. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** A process is ready at this address; resolves when it was announced, or could not be at once. */
@@ -122,13 +130,11 @@ export class MemberLease {
     try {
       await this.#deps.members.announce({ id, address, zone, weight, lanes, budgetBytes, load });
     } catch (error) {
-      this.#say('a worker could not be announced', error);
+      this.#trouble.tell('a worker could not be announced', error);
       return false;
     }
-    if (this.#trouble !== undefined) {
-      this.#deps.logger.info({ worker: id, address }, 'a worker is announced again');
-    }
-    this.#trouble = undefined;
+    this.#trouble.over('a worker is announced again');
+    this.#isKnown = true;
     return true;
   }
 
@@ -148,17 +154,9 @@ export class MemberLease {
     } catch (error) {
       if (over.aborted) return undefined;
       const cause = late.aborted ? new Error(`no answer within ${limits.memberStateMs} ms`) : error;
-      this.#say('a worker does not tell its state and is not announced', cause);
+      this.#trouble.tell('a worker does not tell its state and is not announced', cause);
       return undefined;
     }
-  }
-
-  /** The same trouble is told once. */
-  #say(trouble: string, error: unknown): void {
-    const text = `${trouble}: ${error instanceof Error ? error.message : String(error)}`;
-    if (text === this.#trouble) return;
-    this.#trouble = text;
-    this.#deps.logger.warn({ err: error, worker: this.#place.id }, trouble);
   }
 }
 

@@ -92,6 +92,12 @@ export class WorkerFleet {
     return this.#slots.get(id)?.address;
   }
 
+  /** Undefined when every worker answers and routers were told of it, else what is missing. */
+  notReady(): string | undefined {
+    if (this.#slots.size === 0) return 'the workers are starting';
+    return [...this.#slots.values()].map((slot) => slot.notReady()).find((reason) => reason !== undefined);
+  }
+
   /** Routers let go of the workers, which go on serving for `leaveMs`: that long it takes until all routers know. */
   leave(): Promise<void> {
     this.#leaving ??= Promise.all([...this.#slots.values()].map((slot) => slot.leave())).then((left) =>

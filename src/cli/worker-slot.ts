@@ -46,6 +46,13 @@ export class WorkerSlot {
     return this.#address;
   }
 
+  /** Undefined when it answers and routers were told of it, else what is missing. */
+  notReady(): string | undefined {
+    const { id } = this.#config;
+    if (this.#address === undefined) return `the process of worker ${id} is not there`;
+    return this.#deps.lease.isKnown ? undefined : `worker ${id} could not be announced yet`;
+  }
+
   /** Resolves when the worker answers; rejects when it ended or failed before, or took too long. */
   async start(): Promise<void> {
     const startedAt = performance.now();

@@ -48,7 +48,7 @@ export async function composeWorker(settings: WorkerSettings): Promise<Running> 
     {
       metrics,
       routes: [],
-      notReady: () => (fleet.address(id) === undefined ? 'the worker process is not there' : undefined),
+      notReady: () => fleet.notReady(),
       scrape: () => scrapeFleet(metrics, targetsOf(id, fleet.address(id)), token),
     },
   );

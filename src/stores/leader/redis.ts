@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Limits } from '../../core/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { RedisScript } from '../redis/script.ts';
+import { LastingTrouble } from '../../telemetry/lasting-trouble.ts';
 import { KnownLeader } from './known-leader.ts';
 import type { Fence, Leader, LeaderWatch, StandingCandidate } from './leader.ts';
 
@@ -150,12 +151,14 @@ class Loop {
 
   async #run({ limits, logger, random }: LeaderDeps, turn: () => Promise<number>): Promise<void> {
     const { signal } = this.#stopping;
+    const trouble = new LastingTrouble(logger);
     while (!signal.aborted) {
       let waitMs = limits.leaderLeaseMs / (RENEWALS * 2);
       try {
         waitMs = await turn();
+        trouble.over('who leads is known again');
       } catch (error) {
-        logger.warn({ err: error }, 'who leads is not known: the registry could not be asked');
+        trouble.tell('who leads is not known: the registry could not be asked', error);
       }
       // Apart from the others, so that they don't all ask in one moment.
       await sleep(waitMs * (0.9 + random() / 10), undefined, { signal }).catch(() => undefined);

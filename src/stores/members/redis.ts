@@ -4,6 +4,7 @@ import type { Limits } from '../../core/limits.ts';
 import { membersAfter, type Sighting } from '../../core/membership.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { RedisScript } from '../redis/script.ts';
+import { LastingTrouble } from '../../telemetry/lasting-trouble.ts';
 import { FleetNews } from './fleet-news.ts';
 import { MemberList } from './member-list.ts';
 import type { Announcement, Members } from './members.ts';
@@ -89,13 +90,15 @@ class Watch implements RedisMembers {
   async #run(): Promise<void> {
     const { memberPollMs } = this.#deps.limits;
     const { signal } = this.#stopping;
+    const trouble = new LastingTrouble(this.#deps.logger);
     while (!signal.aborted) {
       const waiting = new AbortController();
       this.#wake = () => waiting.abort();
       try {
         await this.#look();
+        trouble.over('the members can be read again');
       } catch (error) {
-        this.#deps.logger.warn({ err: error }, 'the members can not be read; those known are kept');
+        trouble.tell('the members can not be read; those known are kept', error);
       }
       await sleep(memberPollMs, undefined, { signal: waiting.signal }).catch(() => undefined);
     }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { startStores } from '../../support/fleet.ts';
+import { ask, metric } from '../../support/fleet-client.ts';
 import { runShoal } from '../../support/shoal.ts';
+import { until } from '../../support/until.ts';
 
 const REDIS = ['--registry', 'redis://127.0.0.1:1'];
 const S3 = ['--artifacts', 's3://bucket/prefix'];
@@ -65,5 +68,24 @@ describe('settings of roles', { timeout: 120_000 }, () => {
     const registry = 'redis://user:hunter2@host:port';
     const { stderr } = await runShoal(['router'], '', { SHOAL_TOKEN: TOKEN, SHOAL_REGISTRY: registry });
     assert.doesNotMatch(stderr, /hunter2/);
+  });
+
+  it('start in any order: who is first waits for Redis and is ready by itself when it is there', async () => {
+    await using fleet = await startStores();
+    await fleet.redis.kill();
+    const roles = await Promise.all(
+      (['router', 'worker', 'manager'] as const).map((role) => fleet.add(role)),
+    );
+    const [router] = roles;
+    await Promise.all(roles.map((each) => each.start()));
+    for (const each of roles) {
+      assert.equal(await each.readiness(), 503);
+      const said = (): boolean => each.log.includes(`Redis at 127.0.0.1:${fleet.redis.port}`);
+      await until(`${each.role} says what it lacks`, said);
+      assert.equal((await ask(each.origin, 'GET', '/livez')).status, 200);
+    }
+    await fleet.redis.restart();
+    await Promise.all(roles.map((each) => each.ready()));
+    assert.equal(await metric(router?.origin ?? '', 'shoal_members'), 1);
   });
 });
