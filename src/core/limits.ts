@@ -174,6 +174,8 @@ export const DEFAULT_LIMITS = {
   s3UploadParts: 4,
   /** Where a received artifact waits for its admission: in memory up to this size, else in a temporary file. */
   s3SpoolBytes: 1024 * 1024,
+  /** How often the leading manager asks the registry whether it has lost anything. */
+  registryAskMs: 1_000,
   /** Calls for records of the registry to the object store under way at once, of one process. */
   recordCalls: 48,
   /** Records that wait to be written, or can't be; changes beyond them are refused. */

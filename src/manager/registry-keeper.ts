@@ -5,6 +5,7 @@ import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Candidate } from '../stores/leader/leader.ts';
 import { Watchers } from '../stores/members/watchers.ts';
+import type { Position } from '../stores/registry/position.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 import { type Changes, type ChangeUnderWay, KeptRegistry } from '../stores/records/kept-registry.ts';
 import type { RecordObjects } from '../stores/records/records.ts';
@@ -17,7 +18,7 @@ export interface KeeperDeps {
   readonly records: RecordObjects;
   readonly limits: Pick<
     Limits,
-    'leaderLeaseMs' | 'recordsOwed' | 'recordRetryMs' | 'recordTidyMs' | 'recordTidyWrites'
+    'leaderLeaseMs' | 'registryAskMs' | 'recordsOwed' | 'recordRetryMs' | 'recordTidyMs' | 'recordTidyWrites'
   >;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
@@ -62,9 +63,10 @@ export class RegistryKeeper implements Changes {
   #why: Why = 'lead';
   /** When this manager was last seen to have taken the lead. */
   #ledSinceMs = 0;
-  #ledTerm = 0;
+  #ledTerm: number | undefined;
   #turning: Promise<void> | undefined;
   #turnAgain = false;
+  #asking: Promise<void> | undefined;
   #underWay = 0;
   #idle: (() => void)[] = [];
   #tidying: Promise<void> | undefined;
@@ -92,6 +94,7 @@ export class RegistryKeeper implements Changes {
     this.#writer = writer;
     this.#unwatch = candidate.watch(() => this.#look());
     this.#look();
+    this.#asking = this.#askInTime(registry);
     return new KeptRegistry(registry, writer, this);
   }
 
@@ -149,7 +152,7 @@ export class RegistryKeeper implements Changes {
     const lead = this.#lead;
     this.#stop.abort();
     this.#unwatch();
-    await this.#turning;
+    await Promise.all([this.#turning, this.#asking]);
     await this.#quiet();
     await this.#tidying;
     const isClean = lead !== undefined && this.#lead === lead && this.#writer?.owed === 0;
@@ -167,10 +170,9 @@ export class RegistryKeeper implements Changes {
     if (this.#stop.signal.aborted || this.#registry === undefined) return;
     const term = this.#deps.candidate.fence()?.term;
     if (term !== this.#lead?.term) this.#lead = undefined;
-    if (term !== undefined && term !== this.#ledTerm) {
-      this.#ledTerm = term;
-      this.#ledSinceMs = this.#deps.now();
-    }
+    // A Redis that lost everything counts terms anew.
+    if (term !== undefined && term !== this.#ledTerm) this.#ledSinceMs = this.#deps.now();
+    this.#ledTerm = term;
     this.#turnAgain = true;
     this.#turning ??= this.#turns().finally(() => {
       this.#turning = undefined;
@@ -206,7 +208,7 @@ export class RegistryKeeper implements Changes {
     const left = await registry.position();
     if ((await records.takeClean(left)) && left !== undefined) {
       logger.info({ term, ...left }, 'the registry is as the manager that led before left it');
-      this.#open(term, left.revision);
+      this.#open(term, left);
       return;
     }
     const othersEnded = (): Promise<void> => this.#othersEnded();
@@ -233,14 +235,15 @@ export class RegistryKeeper implements Changes {
     const after = await registry.position();
     // Whatever news came before this is over.
     if (after?.history !== position.history) throw new Error('the registry went back while it was compared');
-    this.#open(term, position.revision);
+    this.#open(term, position);
   }
 
-  #open(term: number, floor: number): void {
+  #open(term: number, { history, revision }: Position): void {
     this.#turnAgain = this.#deps.candidate.fence()?.term !== term;
     if (this.#turnAgain) return;
     this.#why = 'lead';
-    this.#lead = { term, floor };
+    this.#writer?.begin(history);
+    this.#lead = { term, floor: revision };
     this.#watchers.tell(undefined);
     this.#tidyInTime();
   }
@@ -253,6 +256,20 @@ export class RegistryKeeper implements Changes {
 
   async #quiet(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** A registry that went back says so when it is asked, and nobody may ask it for long. */
+  async #askInTime(registry: Registry): Promise<void> {
+    const { limits, logger } = this.#deps;
+    const { signal } = this.#stop;
+    for (;;) {
+      await sleep(limits.registryAskMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      if (this.#lead === undefined) continue;
+      await registry.position().catch((error: unknown) => {
+        logger.info({ err: error }, 'the registry does not answer');
+      });
+    }
   }
 
   #tidyInTime(): void {

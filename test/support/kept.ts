@@ -9,11 +9,24 @@ import type { ObjectStore } from '../../src/stores/objects/objects.ts';
 import { RecordObjects } from '../../src/stores/records/records.ts';
 import type { RegistryRecord } from '../../src/stores/registry/records.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
+import type { Candidate } from '../../src/stores/leader/leader.ts';
+import { redisCandidate } from '../../src/stores/leader/redis.ts';
+import { connectRedis } from '../../src/stores/redis/connection.ts';
+import { parseRedisUrl } from '../../src/stores/redis/settings.ts';
+import { openRedisRegistry } from '../../src/stores/registry/redis/redis.ts';
 import { openSqliteRegistry } from '../../src/stores/registry/sqlite.ts';
 import { ToldCandidate } from './told-candidate.ts';
 import { until } from './until.ts';
 
-export const KEPT_LIMITS = { ...DEFAULT_LIMITS, leaderLeaseMs: 50, recordRetryMs: 10 };
+export const KEPT_LIMITS = { ...DEFAULT_LIMITS, leaderLeaseMs: 50, recordRetryMs: 10, registryAskMs: 20 };
+
+export const KEPT_REDIS_LIMITS = {
+  ...KEPT_LIMITS,
+  leaderLeaseMs: 600,
+  redisRetryMs: 50,
+  redisCallMs: 500,
+  redisBlockMs: 200,
+};
 
 /** One manager's keeper, on a registry and objects that outlive it. */
 export class Kept {
@@ -70,6 +83,46 @@ export class LosableRegistry {
   async close(): Promise<void> {
     for (const registry of this.#open) await registry.close();
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** A manager's registry on a real Redis, with a real lead. */
+export class KeptRedis {
+  readonly metrics = new MetricsRegistry();
+  readonly candidate: Candidate;
+  readonly keeper: RegistryKeeper;
+  readonly raw: Registry;
+  readonly registry: Registry;
+  readonly #close: () => Promise<void>;
+
+  constructor(url: string, objects: ObjectStore, id: string, limits = KEPT_REDIS_LIMITS) {
+    const redis = connectRedis(parseRedisUrl(url), limits);
+    const logger = pino({ level: 'silent' });
+    const now = (): number => performance.now();
+    const candidate = redisCandidate({ redis, limits, logger, now, random: Math.random }, id);
+    const records = new RecordObjects(objects, limits);
+    const deps = { candidate, records, limits, logger, metrics: this.metrics, now, random: Math.random };
+    const keeper = new RegistryKeeper(deps);
+    this.candidate = candidate;
+    this.keeper = keeper;
+    const onWentBack = (): void => keeper.wentBack();
+    this.raw = openRedisRegistry({ redis, limits, fence: () => candidate.fence(), onWentBack });
+    this.registry = keeper.keep(this.raw);
+    candidate.stand(`http://${id}`);
+    this.#close = async () => {
+      await keeper.close();
+      await this.raw.close();
+      await candidate.close();
+      redis.close();
+    };
+  }
+
+  ready(): Promise<void> {
+    return until('the keeper takes changes', () => this.keeper.refusal() === undefined);
+  }
+
+  close(): Promise<void> {
+    return this.#close();
   }
 }
 

@@ -228,8 +228,8 @@ export class KeptRegistry implements Registry {
     const unknown = [...tenants].filter((tenant) => !this.#known.has(tenant));
     const changed = await Promise.all(
       unknown.map(async (tenant) => {
-        const revision = (await this.#registry.record(tenant))?.revision ?? 0;
-        if (revision > floor) return [{ tenant, revision }];
+        const record = await this.#registry.record(tenant);
+        if (record === undefined || record.revision > floor) return [{ tenant }];
         this.#remember(tenant);
         return [];
       }),

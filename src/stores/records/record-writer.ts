@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ShoalError } from '../../core/errors.ts';
 import type { Limits } from '../../core/limits.ts';
+import type { Position } from '../registry/position.ts';
 import type { RegistryRecord } from '../registry/records.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type Name, nameFrom, nameText } from './record-keys.ts';
@@ -9,9 +10,9 @@ import type { RecordObjects } from './records.ts';
 
 /** What a change did to a name. */
 export interface Changed extends Name {
-  /** The revision of the change, where its outcome tells; what was deleted has no other. */
+  /** The revision of the change, where its outcome tells. */
   readonly revision?: number;
-  /** A tenant was deleted by it. Models that went with it are known by this alone. */
+  /** A tenant was deleted by it; models that went with it are known by this alone. */
   readonly deleted?: boolean;
 }
 
@@ -28,7 +29,7 @@ interface Entry {
 }
 
 export interface RecordWriterDeps {
-  readonly registry: Pick<Registry, 'record'>;
+  readonly registry: Pick<Registry, 'record' | 'position'>;
   readonly records: Pick<RecordObjects, 'put'>;
   readonly limits: Pick<Limits, 'recordsOwed' | 'recordRetryMs'>;
   readonly logger: Logger;
@@ -42,6 +43,7 @@ export interface RecordWriterDeps {
 export class RecordWriter {
   readonly #deps: RecordWriterDeps;
   readonly #entries = new Map<string, Entry>();
+  #history = '';
   #owed = 0;
   #trouble: string | undefined;
   #retrying: Promise<void> | undefined;
@@ -95,6 +97,11 @@ export class RecordWriter {
     return this.#entries.has(nameText(name));
   }
 
+  /** Changes are of this history from now on, and all up to now have their records. */
+  begin(history: string): void {
+    this.#history = history;
+  }
+
   /** What is owed is left to whoever leads next. */
   async forget(): Promise<void> {
     this.#stop.abort();
@@ -144,13 +151,12 @@ export class RecordWriter {
     const { revision, deletedAt } = entry;
     this.#setOwed(entry, false);
     try {
-      const { registry, records } = this.#deps;
+      const { records } = this.#deps;
       // Before what came after it: what was deleted with it would be there again.
       if (deletedAt > 0) await records.put({ kind: 'tenant', tenant: name.tenant, revision: deletedAt });
-      const record = await registry.record(name.tenant, name.model);
-      const kept = record ?? tombstone(name, revision);
-      if (kept !== undefined && !(kept.kind === 'tenant' && kept.revision === deletedAt))
-        await records.put(kept);
+      const record = await this.#read(name, revision);
+      if (record !== undefined && !(record.kind === 'tenant' && record.revision === deletedAt))
+        await records.put(record);
       if (entry.deletedAt === deletedAt) entry.deletedAt = 0;
       this.written++;
       this.#trouble = undefined;
@@ -163,6 +169,26 @@ export class RecordWriter {
       entry.running = undefined;
       if (entry.next === undefined && !entry.owed) this.#entries.delete(key);
     }
+  }
+
+  /**
+   * The record, or the tombstone of a model that isn't there. Nothing that is missing is taken for deleted when the
+   * registry has just lost it: it must be past the change, in the history in which it was made, before and after.
+   */
+  async #read({ tenant, model }: Name, atLeast: number): Promise<RegistryRecord | undefined> {
+    const { registry } = this.#deps;
+    const before = this.#check(await registry.position(), atLeast);
+    const record = await registry.record(tenant, model);
+    this.#check(await registry.position(), before);
+    // A tenant that was deleted has a record of its own.
+    if (record !== undefined || model === undefined) return record;
+    return { kind: 'model', tenant, model, revision: Math.max(before, atLeast) };
+  }
+
+  #check(position: Position | undefined, atLeast: number): number {
+    if (position !== undefined && position.history === this.#history && position.revision >= atLeast)
+      return position.revision;
+    throw new ShoalError('STORE_UNAVAILABLE', 'registry: it has lost changes, and gets them back first');
   }
 
   #setOwed(entry: Entry, owed: boolean): void {
@@ -197,10 +223,4 @@ export class RecordWriter {
       }
     }
   }
-}
-
-function tombstone({ tenant, model }: Name, revision: number): RegistryRecord | undefined {
-  // A tenant that was deleted has a record of its own; nothing is known of what never was there.
-  if (model === undefined || revision === 0) return undefined;
-  return { kind: 'model', tenant, model, revision };
 }
