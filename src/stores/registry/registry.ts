@@ -15,7 +15,7 @@ import type { RegistryRecord } from './records.ts';
  * all but `position`, `record`, `records` and `restore` throw STORE_UNAVAILABLE.
  */
 export interface Registry {
-  /** Where the change log ends. Undefined: there is no history. */
+  /** Where the change log ends. Undefined: there is no history, or it has lost changes that this process knows of. */
   position(): Promise<Position | undefined>;
 
   /** Registers versions, each on its own terms, in one commit: one outcome a registration, in order. */

@@ -88,8 +88,10 @@ export class Calls {
     throw new RevisionGapError(`the registry is at revision ${position.revision}, before ${at.revision}`);
   }
 
+  /** Undefined also when changes are lost: then another history has to begin, since who follows may know them. */
   async position(): Promise<Position | undefined> {
-    return (await this.#look()).position;
+    const { position, why } = await this.#look();
+    return why === 'behind' ? undefined : position;
   }
 
   /** STORE_UNAVAILABLE as `read` has it. */

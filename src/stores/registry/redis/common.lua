@@ -102,11 +102,17 @@ local function countVersions(key)
   return count
 end
 
--- One more version has a value { id, JSON }.
-local function acquire(value)
-  if redis.call('HINCRBY', USES, value[1], 1) > 1 then return end
-  redis.call('HSET', VALUES, value[1], value[2])
-  redis.call('ZREM', UNUSED, value[1])
+-- How many versions more have a value { id, JSON }: counted first, since those of one script share a few.
+local acquired = {}
+local function acquire(value) acquired[value] = (acquired[value] or 0) + 1 end
+
+local function keepAcquired()
+  for value, count in pairs(acquired) do
+    if redis.call('HINCRBY', USES, value[1], count) == count then
+      redis.call('HSET', VALUES, value[1], value[2])
+      redis.call('ZREM', UNUSED, value[1])
+    end
+  end
 end
 
 -- Lets go of what a version's `v` names.
@@ -125,15 +131,16 @@ local function dropUnused()
   end
 end
 
--- An artifact: digest, prepared digest or '', `l`, spec, config, executor.
-local function putVersion(key, version, artifact, atRevision)
+-- An artifact: digest, prepared digest or '', `l`, spec, config, executor. More: other fields of the model and their
+-- values. keepAcquired must follow.
+local function putVersion(key, version, artifact, atRevision, ...)
   local v = { atRevision }
   for index = 4, 6 do
     acquire(artifact[index])
     v[#v + 1] = artifact[index][1]
   end
   redis.call('HSET', key, 'd' .. version, artifact[1], 'l' .. version, artifact[3],
-    'v' .. version, table.concat(v, ' '))
+    'v' .. version, table.concat(v, ' '), ...)
   if artifact[2] ~= '' then redis.call('HSET', key, 'p' .. version, artifact[2]) end
 end
 

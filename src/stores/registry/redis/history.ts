@@ -16,8 +16,8 @@ export interface HistoryDeps {
   /** What this process writes under; undefined: it doesn't lead. */
   readonly fence: () => Fence | undefined;
   /**
-   * Redis has no history, or another one, or has lost changes. Told each time that it is seen; changes are refused
-   * until `restore` was run or the history is there again.
+   * Redis has no history, or another one, or has lost changes. Told each time that it is seen, before the call that saw
+   * it ends; who leads makes no change from then on until it has compared Redis with what was acknowledged.
    */
   readonly onWentBack: () => void;
 }
@@ -45,9 +45,8 @@ export class History {
 
   /**
    * Takes note of where the registry was when it answered; `before`: what was known when it was asked, since answers of
-   * two connections may cross. Returns why that answer is not to be used. A process that doesn't lead takes another
-   * history as it is; one that leads must not: its next change would be one of a history that nobody has compared with
-   * what was acknowledged.
+   * two connections may cross. Returns why that answer is not to be used. Another history is told and then taken as it
+   * is: who leads and was told compares it with what was acknowledged before it makes changes in it.
    */
   see(seen: Position | undefined, before: Position | undefined): Refused | undefined {
     const why = this.#judge(seen, before);
@@ -57,15 +56,17 @@ export class History {
 
   #judge(seen: Position | undefined, before: Position | undefined): Refused | undefined {
     if (seen === undefined) return 'none';
-    if (before !== undefined && seen.history !== before.history) {
-      if (this.#deps.fence() !== undefined) return 'other';
-      this.#tell();
-      if (this.#known === before) this.#known = seen;
+    const known = this.#known;
+    if (known === undefined || known.history === seen.history) {
+      if (before?.history === seen.history && seen.revision < before.revision) return 'behind';
+      if (known === undefined || known.revision < seen.revision) this.#known = seen;
       return undefined;
     }
-    if (before !== undefined && seen.revision < before.revision) return 'behind';
-    this.#known ??= seen;
-    if (this.#known.history === seen.history && this.#known.revision < seen.revision) this.#known = seen;
+    // Asked before the history that is known by now: no news.
+    if (before?.history !== known.history) return undefined;
+    this.#known = seen;
+    if (this.#deps.fence() !== undefined) return 'other';
+    this.#tell();
     return undefined;
   }
 

@@ -29,7 +29,7 @@ import { Scans } from './scans.ts';
 const commits = channel(COMMIT_CHANNEL);
 
 /** Of one script, so that Redis, which does nothing else meanwhile, is held up for a few milliseconds. */
-const GROUP_WEIGHT = 200;
+const GROUP_WEIGHT = 100;
 
 export type RedisRegistryLimits = Pick<
   Limits,
@@ -43,8 +43,8 @@ export interface RedisRegistryDeps {
   /** What this process writes under; undefined: it doesn't lead, and changes nothing. */
   readonly fence: () => Fence | undefined;
   /**
-   * Redis has no history, or another one, or has lost changes. Told each time that it is seen; changes are refused
-   * until `restore` was run or the history is there again.
+   * Redis has no history, or another one, or has lost changes. Told each time that it is seen, before the call that saw
+   * it ends; who leads makes no change from then on until it has compared Redis with what was acknowledged.
    */
   readonly onWentBack: () => void;
   /** The time of strikes, in milliseconds since 1970; absent: Redis' clock, one for all managers. */

@@ -32,8 +32,7 @@ local function register(registration)
   if versions >= header.versionsPerModel then return { 'full' } end
   if deleted == nil then putTenant(tenant, '{}', logChange(tenant)) end
   logChange(tenant, model)
-  putVersion(key, version, artifact, revision)
-  redis.call('HSET', key, 'r', revision)
+  putVersion(key, version, artifact, revision, 'r', revision)
   if versions == 0 then redis.call('ZADD', modelsKey(tenant), 0, model) end
   if activate == 1 then makeStable(key, version) end
   return { 'registered', revision, activate }
@@ -41,5 +40,6 @@ end
 
 local outcomes = {}
 for index, registration in ipairs(asked.registrations) do outcomes[index] = register(registration) end
+keepAcquired()
 dropUnused()
 return done(outcomes)

@@ -37,6 +37,7 @@ for _, record in ipairs(asked.models) do
     end
   end
 end
+keepAcquired()
 dropUnused()
 redis.call('HSET', META, 'revision', revision)
 return { 'ok' }
