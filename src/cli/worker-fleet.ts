@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Counter, type Registry as MetricsRegistry } from 'prom-client';
 import { type Blame, blame } from '../core/crash-blame.ts';
 import { checkWorker } from '../core/ids.ts';
 import { Suspects } from '../core/suspects.ts';
@@ -29,6 +30,8 @@ export interface WorkerFleetDeps {
   /** Of the whole fleet. */
   readonly deaths: Pick<Members, 'watchDeaths'>;
   readonly logger: Logger;
+  /** Of the process that the workers are started by. */
+  readonly metrics: MetricsRegistry;
   /**
    * Counts a crash against all whom it is blamed on; resolves with the keys of those that are in quarantine. It may
    * take its time until the signal says that the fleet is stopping.
@@ -52,6 +55,7 @@ export class WorkerFleet {
   readonly #deps: WorkerFleetDeps;
   readonly #startedAtMs: number;
   readonly #slots = new Map<string, WorkerSlot>();
+  readonly #deaths: Counter<'worker'>;
   readonly #suspects: Suspects;
   readonly #striking = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -66,6 +70,12 @@ export class WorkerFleet {
     this.#startedAtMs = deps.now();
     const { strikeMs, crashesRemembered } = template.limits;
     this.#suspects = new Suspects(strikeMs, crashesRemembered);
+    this.#deaths = new Counter({
+      name: 'shoal_worker_deaths_total',
+      help: 'Ends of worker processes that nobody had told to end.',
+      labelNames: ['worker'],
+      registers: [deps.metrics],
+    });
     this.#unwatch = deps.deaths.watchDeaths((death) => this.#onDeathElsewhere(death));
   }
 
@@ -82,6 +92,7 @@ export class WorkerFleet {
       const lease = new MemberLease(place, { members, token, limits, logger });
       const suspects = (): readonly string[] => this.#suspects.keys(now());
       const onDeath = this.#onDeath.bind(this);
+      this.#deaths.inc({ worker: id }, 0);
       this.#slots.set(id, new WorkerSlot(config, { lease, logger, suspects, onDeath }));
     }
     await Promise.all([...this.#slots.values()].map((slot) => slot.start()));
@@ -119,6 +130,7 @@ export class WorkerFleet {
   #onDeath(worker: string, signal: NodeJS.Signals | null, { cause, entries }: CrashReport): void {
     const { now } = this.#deps;
     const diedAtMs = now();
+    this.#deaths.inc({ worker });
     const atWork = entries.map(({ key }) => key);
     const judged = blame({ signal, cause, atWork: entries });
     const blamed = judged.map(({ key }) => key);

@@ -50,6 +50,12 @@ describe('a worker that dies', () => {
     }
     assert.deepEqual([...statuses.keys()], [200], [...bodies].join('\n'));
     assert.ok((statuses.get(200) ?? 0) > 100);
+    const metrics = await (await fetch(`${shoal.origin}/metrics`)).text();
+    const deaths = [...metrics.matchAll(/^shoal_worker_deaths_total\{worker="[^"]+"\} (\d+)$/gm)];
+    assert.deepEqual(
+      deaths.map(([, count]) => Number(count)),
+      [2, 2],
+    );
   });
 });
 

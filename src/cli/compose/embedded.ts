@@ -50,7 +50,7 @@ export async function composeEmbedded(settings: EmbeddedSettings): Promise<Runni
   const token = randomBytes(32).toString('base64url');
   const now = (): number => performance.now();
   const strike = (crash: string, blamed: readonly Blame[]) => manager.strikes.crashed(crash, blamed);
-  const told = { members, deaths: members, logger, strike, now };
+  const told = { members, deaths: members, logger, metrics, strike, now };
   const fleet = new WorkerFleet(workerTemplate(settings, token), told);
   stack.defer(() => fleet.stop());
   const router = createRouter({

@@ -45,7 +45,7 @@ export async function composeShared(settings: SharedSettings): Promise<RunningMa
   const led = openLedRegistry(meeting, meetingSettings, candidate, shared, stack);
   const now = (): number => performance.now();
   const strike = strikeClient({ leader: candidate, token, limits, logger });
-  const told = { members: redisAnnouncer(redis, limits), deaths: members, logger, strike, now };
+  const told = { members: redisAnnouncer(redis, limits), deaths: members, logger, metrics, strike, now };
   const fleet = new WorkerFleet(templateOf(settings), told);
   stack.defer(() => fleet.stop());
   const ids = workerIds(settings.id, settings.workers);

@@ -41,7 +41,7 @@ export async function composeWorker(settings: WorkerSettings): Promise<Running> 
   const leader = watchLeader(meeting, meetingSettings, stack);
   const members = redisAnnouncer(meeting.redis, limits);
   const strike = strikeClient({ leader, token, limits, logger });
-  const deps = { members, deaths: meeting.members, logger, strike, now: () => performance.now() };
+  const deps = { members, deaths: meeting.members, logger, metrics, strike, now: () => performance.now() };
   const fleet = new WorkerFleet(templateOf(settings), deps);
   const serving = await Serving.open(
     { ...settings, port: opsPort },
