@@ -6,11 +6,13 @@ import type { Caller } from './caller.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HeldModels } from './held-models.ts';
 import { PlacementCache } from './placement-cache.ts';
+import { StoreFailures } from './store-failures.ts';
 import { WorkerClient, type WorkerClientDeps } from './worker-client.ts';
 
 /** A client for every live worker, and the placement that follows from who lives. */
 export class Fleet {
   readonly placement = new PlacementCache();
+  readonly storeFailures = new StoreFailures();
   readonly autopsies: Autopsies;
   readonly held: HeldModels<WorkerClient>;
   /** Requests that no worker has: those of their shard are away. */

@@ -32,7 +32,7 @@ export class Tries implements Choice, Leaving {
   #deaths: Promise<boolean>[] | undefined;
   /** Of those, how many are known to have had its model at work. */
   #knownAtWork = 0;
-  /** Workers whose store failed it: their own fault if another one answers it. */
+  /** Workers whose store failed it: their own fault if another one answers it, and no other's store fails. */
   #storeless: WorkerClient[] | undefined;
 
   constructor(deps: TriesDeps, orderNow: () => readonly Member[], request: WorkerRequest, caller: Caller) {
@@ -66,9 +66,10 @@ export class Tries implements Choice, Leaving {
   }
 
   wentWell(frame: AnswerFrame): void {
-    const { hot, now } = this.#deps;
+    const { fleet, hot, now } = this.#deps;
     hot.answered(this.request, frame.queueUs, frame.runUs);
-    for (const client of this.#storeless ?? []) client.health.failed(now());
+    if (this.#storeless === undefined || fleet.storeFailures.isShared(now())) return;
+    for (const client of this.#storeless) client.health.failed(now());
   }
 
   /** What a failed try tells of its worker, for this request and for others. */
@@ -85,7 +86,10 @@ export class Tries implements Choice, Leaving {
       this.#knownAtWork++;
       this.#deaths = [...(this.#deaths ?? []), Promise.resolve(true)];
     } else if (reason !== 'not_sent') this.refusedBy = new Set([...this.refusedBy, client]);
-    if (reason === 'store_unavailable') this.#storeless = [...(this.#storeless ?? []), client];
+    if (reason === 'store_unavailable') {
+      fleet.storeFailures.failed(client.member.id, now());
+      this.#storeless = [...(this.#storeless ?? []), client];
+    }
     if (reason === 'overloaded') hot.refused(this.request, client.queueDelayMs(now()));
   }
 

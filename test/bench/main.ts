@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { benchColdS3 } from './cold-s3.ts';
 import { benchDensity } from './density.ts';
 import { benchFailures } from './failures.ts';
 import { benchHot } from './hot.ts';
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   predictions: benchPredictions,
   kinds: benchKinds,
   loads: benchLoads,
+  'cold-s3': benchColdS3,
   registrations: benchRegistrations,
   memory: benchMemory,
   overload: benchOverload,

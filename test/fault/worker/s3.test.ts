@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
 import type { AnswerFrame } from '../../../src/wire/frames.ts';
 import { feedsOf, loadArtifact, loadCase } from '../../support/cases.ts';
+import { distinctModel } from '../../support/distinct-models.ts';
 import { FrameClient, outputsOf } from '../../support/frame-client.ts';
 import { S3Front } from '../../support/s3-front.ts';
 import { S3Server } from '../../support/s3-server.ts';
@@ -79,6 +80,27 @@ test('with S3 gone what is on the disk is served after kill -9 too, all else is 
   assert.match(refusal.message, /the object store s3:\/\/.* failed/);
   await server.restart();
   outputsOf(await ask(elsewhere, 'fraud-forest'));
+  assert.equal(await worker.metric('cache_corrupt_total'), 0);
+});
+
+test('kill -9 while the cache is being written loses nothing that was answered', async (t) => {
+  const { server, front, start } = await scene(t);
+  const first = await start();
+  const keys: string[] = [];
+  for (let model = 0; model < 60; model++)
+    keys.push(await first.worker.addPlan(distinctModel(model), { tenant: `t${model % 3}` }));
+  const answered: string[] = [];
+  for (const key of keys) {
+    const killing = (): unknown => answered.push(key) === 20 && first.worker.child.kill('SIGKILL');
+    void first.ask(key, PLAN).then(killing);
+  }
+  await once(first.worker.child, 'exit');
+  await first.client.closed;
+  await server.kill();
+  front.hangUp();
+  const { worker, ask } = await start();
+  for (const key of answered) outputsOf(await ask(key, PLAN));
+  assert.ok(answered.length >= 20);
   assert.equal(await worker.metric('cache_corrupt_total'), 0);
 });
 

@@ -107,6 +107,16 @@ describe('dispatch', () => {
     assert.equal(parts.fleet.ejected, 0);
   });
 
+  it('blames no worker for a store that fails several, though another has the model', async () => {
+    const broken = { onRequest: failing('STORE_UNAVAILABLE') };
+    const { fakes, parts, send } = await startDispatch(cleanups, [broken, broken, {}], {
+      limits: { workerFailures: 1 },
+    });
+    for (let index = 0; index < 5; index++) assert.equal((await send()).worker, fakes[2]?.member.id);
+    assert.equal(parts.fleet.ejected, 0);
+    assert.equal(fakes[0]?.requests.length, 5);
+  });
+
   it('blames no worker for what no other can do either', async () => {
     const broken = { onRequest: failing('STORE_UNAVAILABLE') };
     const { parts, send } = await startDispatch(cleanups, [broken, broken], {
