@@ -34,7 +34,7 @@ export interface OpenedRegistry {
 
 /** Servers and registries of a test, each registry with a connection of its own as another process has it. */
 export class RedisRegistries {
-  readonly limits = { ...DEFAULT_LIMITS, redisCallMs: 400, redisBlockMs: 200, redisRetryMs: 100 };
+  readonly limits = { ...DEFAULT_LIMITS, redisCallMs: 1_500, redisBlockMs: 200, redisRetryMs: 100 };
   readonly #open: (() => Promise<void> | void)[] = [];
 
   async start(options: RedisServerOptions = {}): Promise<RedisServer> {

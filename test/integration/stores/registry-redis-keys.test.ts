@@ -80,6 +80,7 @@ describe('what the registry has in Redis', { timeout: 60_000 }, () => {
       shadow: { version: shadow, percent: 0.001 },
     });
     const key = redis.key(`m:acme/${model}`);
-    assert.equal(await redis.call('ENCODING', (client) => client.object('ENCODING', key)), 'listpack');
+    const encoding = await redis.call('ENCODING', (client) => client.object('ENCODING', key));
+    assert.match(String(encoding), /^(listpack|ziplist)$/);
   });
 });

@@ -65,7 +65,7 @@ end
 -- The reply of a change that was made.
 local function done(...)
   redis.call('HSET', META, 'revision', revision)
-  redis.call('XTRIM', CHANGES, 'MAXLEN', '=', header.logEntries)
+  redis.call('XTRIM', CHANGES, 'MAXLEN', header.logEntries)
   return { history, revision, ... }
 end
 
