@@ -9,6 +9,7 @@ import {
   type WorkerMessage,
   type WorkerProcessConfig,
 } from '../wire/worker-process.ts';
+import { CliError } from './exit.ts';
 import { type MemberLease, reachable } from './member-lease.ts';
 
 const WORKER_ENTRY = new URL('../worker/process.ts', import.meta.url);
@@ -72,12 +73,12 @@ export class WorkerSlot {
     this.#child = child;
     child.on('error', reject);
     child.once('close', (code, signal) => {
-      reject(new Error(`worker ${id} ended while starting (${signal ?? code})`));
+      reject(new CliError(`worker ${id} ended while starting (${signal ?? code})`));
       if (child.pid !== undefined) this.#onEnd(performance.now() - startedAt, code, signal);
     });
     child.on('message', (message: WorkerMessage) => {
       clearTimeout(late);
-      if (message.type === 'failed') reject(new Error(`worker ${id} can't start: ${message.message}`));
+      if (message.type === 'failed') reject(new CliError(`worker ${id} can't start: ${message.message}`));
       else {
         this.#address = reachable(message.address);
         // Whoever waits for the start finds it among the members.

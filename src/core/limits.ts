@@ -134,6 +134,10 @@ export const DEFAULT_LIMITS = {
   publishMs: 1_000,
   /** How long a request that was passed on to the leading manager may wait for the next bytes of its answer. */
   forwardMs: 120_000,
+  /** How long connecting to the leading manager may take. */
+  forwardConnectMs: 2_000,
+  /** How long it may yet take to begin its answer once it leads no more. */
+  forwardLostMs: 1_000,
   /** Connections of one process to the leading manager. */
   forwardConnections: 64,
   /** How long a process that is told to stop goes on serving after it has said so; `shoal up` on embedded stores, which has nobody to tell, doesn't. */

@@ -26,11 +26,13 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 export interface ForwardOptions {
   /** The address to pass a request on to; undefined: nobody leads. */
   readonly leader: () => string | undefined;
+  /** Calls back when that may have changed; returns the way to stop. */
+  readonly watch: (onChange: () => void) => () => void;
   /** Which requests are passed on. */
   readonly isForwarded: (request: FastifyRequest) => boolean;
   /** Resolves when this process knows what was just changed, or soon after if it doesn't. */
   readonly caughtUp: () => Promise<void>;
-  readonly limits: Pick<Limits, 'forwardMs' | 'forwardConnections'>;
+  readonly limits: Pick<Limits, 'forwardMs' | 'forwardConnections' | 'forwardConnectMs' | 'forwardLostMs'>;
 }
 
 export interface Forwarder {
@@ -40,9 +42,11 @@ export interface Forwarder {
 }
 
 /** Passes requests on to the leading manager, with its answers back: everything as it is, but for hop-by-hop headers. */
-export function createForwarder({ leader, isForwarded, caughtUp, limits }: ForwardOptions): Forwarder {
+export function createForwarder(options: ForwardOptions): Forwarder {
+  const { leader, isForwarded, caughtUp, limits } = options;
   const agent = new Agent({
     allowH2: false,
+    connect: { timeout: limits.forwardConnectMs },
     connections: limits.forwardConnections,
     headersTimeout: limits.forwardMs,
     bodyTimeout: limits.forwardMs,
@@ -53,7 +57,7 @@ export function createForwarder({ leader, isForwarded, caughtUp, limits }: Forwa
       const address = leader();
       if (address === undefined) throw nobodyLeads('no manager leads just now');
       if (request.headers[FORWARDED] !== undefined) throw nobodyLeads('the lead is just changing hands');
-      const answer = await exchange(agent, address, request, reply);
+      const answer = await exchange(options, agent, address, request, reply);
       const isStream = answer.headers['content-type']?.includes('ndjson') === true;
       const isChange = request.method !== 'GET' && request.method !== 'HEAD' && answer.statusCode < 300;
       if (isChange && !isStream) await caughtUp();
@@ -66,10 +70,22 @@ export function createForwarder({ leader, isForwarded, caughtUp, limits }: Forwa
   };
 }
 
-async function exchange(agent: Agent, address: string, request: FastifyRequest, reply: FastifyReply) {
+/** Resolves when the answer begins. Whoever no longer leads changes nothing any more, and might never answer: it may be frozen. */
+async function exchange(
+  { leader, watch, limits }: ForwardOptions,
+  agent: Agent,
+  address: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const { raw, id } = request;
   const gone = new AbortController();
+  const lost = new AbortController();
   reply.raw.once('close', () => gone.abort());
+  let late: NodeJS.Timeout | undefined;
+  const unwatch = watch(() => {
+    if (leader() !== address) late ??= setTimeout(() => lost.abort(), limits.forwardLostMs);
+  });
   const hasBody =
     raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
   try {
@@ -79,13 +95,33 @@ async function exchange(agent: Agent, address: string, request: FastifyRequest, 
       method: request.method,
       headers: { ...passed(raw.headers), [FORWARDED]: '1', 'x-request-id': id },
       body: hasBody ? raw : null,
-      signal: gone.signal,
+      signal: AbortSignal.any([gone.signal, lost.signal]),
     });
   } catch (cause) {
     if (gone.signal.aborted) throw new ShoalError('REQUEST_TIMEOUT', 'the caller went away', { cause });
-    const message = `the leading manager gave no answer (${(cause as Error).message}); whether the change was made is not known`;
-    throw new ShoalError('STORE_UNAVAILABLE', message, { cause });
+    throw new ShoalError('STORE_UNAVAILABLE', noAnswer(cause as NodeJS.ErrnoException, lost.signal.aborted), {
+      cause,
+    });
+  } finally {
+    unwatch();
+    clearTimeout(late);
   }
+}
+
+const NOT_SENT: ReadonlySet<string | undefined> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function noAnswer({ code, message }: NodeJS.ErrnoException, isLost: boolean): string {
+  if (NOT_SENT.has(code))
+    return `the leading manager can't be reached (${message}); nothing was changed, try again`;
+  const why = isLost ? 'it has lost the lead' : message;
+  return `the leading manager gave no answer (${why}); whether the change was made is not known`;
 }
 
 function passed(headers: IncomingHttpHeaders): Record<string, string | string[]> {

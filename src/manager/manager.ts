@@ -42,8 +42,8 @@ export interface ManagerDeps {
 export interface Manager {
   readonly routes: FastifyPluginAsync;
   readonly strikes: Strikes;
-  /** Deletes what no version has, in the background; for the one manager that leads. */
-  sweep(): void;
+  /** Deletes what no version has, in the background; for the one manager that leads, and until it has lost the lead. */
+  sweep(lost?: AbortSignal): void;
   /** Ends the admission processes; the stores are the caller's. */
   close(): Promise<void>;
 }
@@ -89,16 +89,17 @@ export function createManager(deps: ManagerDeps): Manager {
   subscribe(COMMIT_CHANNEL, onCommit);
   const stop = new AbortController();
   let sweeping: Promise<void> | undefined;
-  const sweep = (): Promise<void> =>
-    sweepArtifacts({ registry, artifacts, plans, now: Date.now, signal: stop.signal }).then(
+  const sweep = (signal: AbortSignal): Promise<void> =>
+    sweepArtifacts({ registry, artifacts, plans, now: Date.now, signal }).then(
       (deleted) => logger.info({ deleted }, 'artifacts and plans that no version has were deleted'),
       (error: unknown) => logger.warn({ err: error }, 'the artifacts that no version has could not be swept'),
     );
   return {
     routes: managerRoutes({ registry, registrar, versions, sources, bulkGate, limits, published, logger }),
     strikes,
-    sweep() {
-      sweeping ??= sweep().finally(() => {
+    sweep(lost) {
+      const signal = lost === undefined ? stop.signal : AbortSignal.any([stop.signal, lost]);
+      sweeping ??= sweep(signal).finally(() => {
         sweeping = undefined;
       });
     },

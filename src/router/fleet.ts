@@ -1,4 +1,4 @@
-import type { Member, Members } from '../stores/members/members.ts';
+import type { Announcement, Member, Members } from '../stores/members/members.ts';
 import { mayEject } from '../core/outliers.ts';
 import { QueueShares } from '../core/queue-shares.ts';
 import { Autopsies } from './autopsies.ts';
@@ -50,6 +50,10 @@ export class Fleet {
 
   members(): readonly Member[] {
     return this.#members.list();
+  }
+
+  announcement(id: string): Announcement | undefined {
+    return this.#members.announcements().find((one) => one.id === id);
   }
 
   client(id: string): WorkerClient | undefined {

@@ -45,7 +45,13 @@ async function workerOf(deps: RouterDeps, member: Member) {
   const standing = client?.isConnected === true ? client.health.standing(deps.now()) : 'away';
   const { id, address, zone, weight } = member;
   const known = { id, address, zone, weight, standing, inFlight: client?.inFlight ?? 0 };
-  return { ...(state ?? { state: 'unreachable' }), ...known };
+  return { ...(state ?? { state: 'unreachable', ...announced(deps, id) }), ...known };
+}
+
+/** What the worker last said of itself. */
+function announced(deps: RouterDeps, id: string) {
+  const { lanes, budgetBytes, load } = deps.fleet.announcement(id) ?? {};
+  return { lanes, budgetBytes, ...load };
 }
 
 /** Undefined when the worker doesn't tell, which is logged. */

@@ -103,7 +103,8 @@ export const workersSchema = {
           zone: Type.String(),
           weight: Type.Number(),
           state: Type.String({
-            description: '`ready`, `draining`, or `unreachable`, and then nothing more.',
+            description:
+              '`ready`, `draining`, or `unreachable`: then its numbers are those that it last announced.',
           }),
           standing: Type.String({
             description:

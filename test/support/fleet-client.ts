@@ -9,16 +9,19 @@ export interface FleetAnswer {
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
-/** One request to a process of a fleet. Bytes go as an artifact, text as NDJSON, all else as JSON. */
+/** One request to a process of a fleet. Bytes go as an artifact, text as it is, all else as JSON. */
 export async function ask(
   origin: string,
   method: Method,
   path: string,
   body?: object | string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<FleetAnswer> {
+  const type = Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json';
+  const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const answer = await request(`${origin}${path}`, {
     method,
-    ...(body === undefined ? {} : contentOf(body)),
+    ...(body === undefined ? { headers } : { headers: { 'content-type': type, ...headers }, body: content }),
   });
   const text = await answer.body.text();
   const isJson = String(answer.headers['content-type']).startsWith('application/json');
@@ -27,12 +30,6 @@ export async function ask(
     headers: answer.headers,
     body: (isJson ? JSON.parse(text) : { text }) as Record<string, unknown>,
   };
-}
-
-function contentOf(body: object | string | Buffer) {
-  if (Buffer.isBuffer(body)) return { body, headers: { 'content-type': 'application/octet-stream' } };
-  if (typeof body === 'string') return { body, headers: { 'content-type': 'application/x-ndjson' } };
-  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 }
 
 /** Registers a small working classifier, one of its own for each number, and makes it stable. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { createForwarder } from '../../http/forward.ts';
 import { fleetRoutes } from '../../manager/fleet-routes.ts';
-import { createManager, type ManagerDeps } from '../../manager/manager.ts';
+import { createManager, type Manager, type ManagerDeps } from '../../manager/manager.ts';
 import type { StandingCandidate } from '../../stores/leader/leader.ts';
 import type { Members } from '../../stores/members/members.ts';
 import { Changes, isChange } from './changes.ts';
@@ -63,11 +63,12 @@ export function openManagerPart(
     metrics,
   });
   stack.defer(() => manager.close());
-  led.keeper.watch(() => manager.sweep());
+  sweepWhileLeading(manager, candidate, led);
   const state = { leaving: false };
   const leads = (): boolean => !state.leaving && candidate.fence() !== undefined;
   const forwarder = createForwarder({
     leader: () => otherLeader(candidate),
+    watch: (onChange) => candidate.watch(onChange),
     isForwarded: (request) => isChange(request) && !leads(),
     caughtUp,
     limits,
@@ -90,6 +91,17 @@ export function openManagerPart(
       await candidate.resign();
     },
   };
+}
+
+/** What another leader registers meanwhile would not be known to a sweep that goes on. */
+function sweepWhileLeading(manager: Manager, candidate: StandingCandidate, { keeper }: LedRegistry): void {
+  let lost = new AbortController();
+  keeper.watch(() => manager.sweep(lost.signal));
+  candidate.watch(() => {
+    if (candidate.fence() !== undefined) return;
+    lost.abort();
+    lost = new AbortController();
+  });
 }
 
 function decided(candidate: StandingCandidate, led: LedRegistry): Promise<void> {

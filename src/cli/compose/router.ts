@@ -41,6 +41,7 @@ export async function composeRouter(settings: RouterSettings): Promise<Running> 
   stack.defer(() => router.stop());
   const forwarder = createForwarder({
     leader: () => leader.current()?.address,
+    watch: (onChange) => leader.watch(onChange),
     isForwarded: () => true,
     caughtUp: () => caughtUp(registry, router),
     limits,

@@ -15,7 +15,8 @@ describe('a fleet of 2 routers, 2 workers and 2 managers', { timeout: 120_000 },
   let first: FleetProcess;
   let second: FleetProcess;
   before(async () => {
-    fleet = await startFleet({ routers: 2, workers: 2, managers: 2 });
+    // Long enough for who is frozen for a moment to stay a member.
+    fleet = await startFleet({ routers: 2, workers: 2, managers: 2, limits: { memberLeaseMs: 10_000 } });
     [first, second] = fleet.routers as [FleetProcess, FleetProcess];
   });
   after(() => fleet[Symbol.asyncDispose]());
@@ -77,7 +78,9 @@ describe('a fleet of 2 routers, 2 workers and 2 managers', { timeout: 120_000 },
     );
     const forbidden = { tenant: 'elm', model: 'b', version: '1', artifact: { uri: 's3://elsewhere/b.onnx' } };
     const stream = [...lines, JSON.stringify(forbidden)].join('\n');
-    const { status, body } = await ask(second.origin, 'POST', '/v1/models:bulkRegister', stream);
+    const { status, body } = await ask(second.origin, 'POST', '/v1/models:bulkRegister', stream, {
+      'content-type': 'application/x-ndjson',
+    });
     assert.equal(status, 200);
     const answers = String(body['text'])
       .trim()
@@ -122,6 +125,24 @@ describe('a fleet of 2 routers, 2 workers and 2 managers', { timeout: 120_000 },
       const resident = await ask(origin, 'GET', '/metrics');
       assert.match(String(resident.body['text']), /^shoal_worker_/m);
     }
+  });
+
+  it('tells of a worker that does not answer what it last announced', async () => {
+    const [, frozen] = fleet.workers as [FleetProcess, FleetProcess];
+    await frozen.kill('SIGSTOP');
+    const { body } = await ask(first.origin, 'GET', '/v1/workers');
+    await frozen.kill('SIGCONT');
+    const shown = (body['workers'] as Record<string, unknown>[]).find(({ id }) => id === 'w1');
+    assert.partialDeepStrictEqual(shown, {
+      state: 'unreachable',
+      zone: 'b',
+      lanes: 1,
+      budgetBytes: 128 * 1024 ** 2,
+    });
+    await until('it answers again', async () => {
+      const { body } = await ask(first.origin, 'GET', '/v1/workers');
+      return (body['workers'] as Record<string, unknown>[]).every(({ standing }) => standing === 'connected');
+    });
   });
 
   it('lets a worker and a router go without an error, and takes them back', async () => {

@@ -12,6 +12,7 @@ import { createHttpServer } from '../../../src/http/server.ts';
 /** What the leader saw of each request, and an answer that a test scripts. */
 let leader: Server;
 let leaderAddress: string | undefined;
+let onLeader = (): void => undefined;
 let follower: FastifyInstance;
 let origin: string;
 let caughtUp = 0;
@@ -22,11 +23,15 @@ before(async () => {
   await new Promise<void>((resolve) => leader.listen(0, '127.0.0.1', resolve));
   const forwarder = createForwarder({
     leader: () => leaderAddress,
+    watch: (onChange) => {
+      onLeader = onChange;
+      return () => undefined;
+    },
     isForwarded: ({ method }) => method !== 'GET',
     caughtUp: async () => {
       caughtUp++;
     },
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, forwardLostMs: 10 },
   });
   follower = createHttpServer({
     limits: DEFAULT_LIMITS,
@@ -139,6 +144,7 @@ test('with no leader, or one that is away or passes on as well, a change is 503 
   leaderAddress = 'http://127.0.0.1:1';
   const away = await fetch(`${origin}/thing`, { method: 'PUT', body: '{}' });
   assert.equal(away.headers.get('x-shoal-error'), 'STORE_UNAVAILABLE');
+  assert.match(await away.text(), /nothing was changed/);
   leaderAddress = origin;
   const circle = await fetch(`${origin}/thing`, { method: 'PUT', body: '{}' });
   assert.match(((await circle.json()) as { error: { message: string } }).error.message, /changing hands/);
@@ -157,4 +163,15 @@ test('a caller that goes away takes its request to the leader with it', async ()
   gone.abort();
   await assert.rejects(answer);
   await cut.promise;
+});
+
+test('a leader that has lost the lead and does not answer is not waited for', async () => {
+  const asked = Promise.withResolvers<void>();
+  leading(() => asked.resolve());
+  const answer = fetch(`${origin}/thing`, { method: 'PUT', body: '{}' });
+  await asked.promise;
+  leaderAddress = 'http://127.0.0.1:1';
+  onLeader();
+  assert.equal((await answer).status, 503);
+  assert.match(await (await answer).text(), /lost the lead.*whether the change was made is not known/);
 });
