@@ -44,7 +44,7 @@ export function createRouterMetrics(registry: Registry) {
   const registers = [registry];
   const phases = new Histogram({
     name: 'shoal_router_prediction_phase_seconds',
-    help: 'Parts of a prediction as its worker reports them, load only of those that waited for one.',
+    help: 'Parts of a prediction as its worker reports them: queue, run, and load of those that waited for one.',
     labelNames: ['phase'] as const,
     buckets: SECONDS,
     registers,

@@ -68,7 +68,7 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     loadFailures: counter('load_failures', 'Loads that failed'),
     evictions: new Counter({
       name: 'shoal_worker_evictions_total',
-      help: 'Models released, by reason',
+      help: 'Models released, by reason: room (for another), excess (the process grew beyond its promise), idle',
       labelNames: ['reason'],
       registers,
     }),

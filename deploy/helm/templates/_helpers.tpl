@@ -6,10 +6,10 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects pods; `. ` is {root, role}. */}}
+{{/* What selects pods; . is {root, role}. */}}
 {{- define "shoal.selector" -}}
 app.kubernetes.io/name: shoal
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .role }}
 {{- end -}}
 
@@ -25,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end }}
 serviceAccountName: {{ include "shoal.name" .root }}
@@ -96,8 +96,8 @@ readinessProbe:
   {{- if .Values.registry.existingSecret }}
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.registry.existingSecret }}
-      key: {{ .Values.registry.key }}
+      name: {{ .Values.registry.existingSecret | quote }}
+      key: {{ .Values.registry.key | quote }}
   {{- else }}
   value: {{ required "set registry.url or registry.existingSecret" .Values.registry.url | quote }}
   {{- end }}
@@ -133,7 +133,7 @@ readinessProbe:
 - name: {{ . }}
   valueFrom:
     secretKeyRef:
-      name: {{ $.Values.artifacts.existingSecret }}
+      name: {{ $.Values.artifacts.existingSecret | quote }}
       key: {{ . }}
 {{- end }}
 {{- end }}
@@ -146,10 +146,10 @@ readinessProbe:
 {{- define "shoal.tokenVolume" -}}
 - name: token
   secret:
-    secretName: {{ include "shoal.tokenSecret" . }}
+    secretName: {{ include "shoal.tokenSecret" . | quote }}
     defaultMode: 0440
     items:
-      - key: {{ .Values.token.key }}
+      - key: {{ .Values.token.key | quote }}
         path: token
 {{- end -}}
 

@@ -29,7 +29,7 @@ export const VALUES: Readonly<Record<string, Value>> = {
       tolerations: [{ key: 'front', operator: 'Exists', effect: 'NoSchedule' }],
     },
     worker: {
-      zones: ['eu-1a', 'eu-1b', 'eu-1c'],
+      zones: ['eu-1a', 'eu-1b', 'no'],
       memory: '3GiB',
       idleTtl: '30m',
       autoscaling: { queueDelay: '20m', roomEvictions: '500m' },

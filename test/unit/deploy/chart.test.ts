@@ -128,6 +128,8 @@ for (const [name, objects] of RENDERED) {
           }),
         );
         assert.equal(mounted.length, 1);
+        const mode = pod.volumes?.find(({ secret }) => secret !== undefined)?.secret?.defaultMode;
+        assert.equal(mode, 0o440);
         for (const secret of [...read, ...mounted]) assert.ok(known.has(secret), secret);
       }
     });
@@ -230,7 +232,8 @@ it('makes one StatefulSet a zone, pinned to it, and tells its workers which', ()
     assert.deepEqual(expression?.values, [zone]);
     return zone;
   });
-  assert.deepEqual(zones, ['eu-1a', 'eu-1b', 'eu-1c']);
+  // The last would be false if the chart forgot its quotes.
+  assert.deepEqual(zones, ['eu-1a', 'eu-1b', 'no']);
 });
 
 it('has no field that Kubernetes does not know', () => {

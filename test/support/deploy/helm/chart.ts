@@ -8,6 +8,9 @@ import { TemplateRun } from './run.ts';
 
 const CHART = new URL('../../../../deploy/helm/', import.meta.url);
 
+/** Helm and Kubernetes read YAML 1.1, in which `no` is false and 0440 is octal. */
+const YAML = { version: '1.1' } as const;
+
 /** What a chart renders: any object of Kubernetes. */
 export interface KubeObject {
   readonly apiVersion: string;
@@ -20,7 +23,7 @@ export function chartFile(name: string): string {
 }
 
 export function defaultValues(): { [key: string]: Value } {
-  return parse(chartFile('values.yaml')) as { [key: string]: Value };
+  return parse(chartFile('values.yaml'), YAML) as { [key: string]: Value };
 }
 
 /** As `helm install -f` lays one over the other: maps are merged, all else is replaced. */
@@ -49,7 +52,7 @@ export function refusals(values: Value): ErrorObject[] {
 export function renderChart(values: Value, release = 'prod'): KubeObject[] {
   const refused = refusals(values);
   if (refused.length > 0) throw new Error(`the chart refuses its values: ${JSON.stringify(refused)}`);
-  const chart = parse(chartFile('Chart.yaml')) as Record<string, Value>;
+  const chart = parse(chartFile('Chart.yaml'), YAML) as Record<string, Value>;
   const dot: Value = {
     Values: mapOf(overlay(defaultValues(), values)),
     Release: { Name: release, Namespace: 'models', Service: 'Helm' },
@@ -69,7 +72,7 @@ export function renderChart(values: Value, release = 'prod'): KubeObject[] {
 }
 
 function objectsOf(name: string, text: string): KubeObject[] {
-  const documents = parseAllDocuments(text, { uniqueKeys: true });
+  const documents = parseAllDocuments(text, YAML);
   return documents.flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${name}: ${error.message}\n${text}`);

@@ -46,7 +46,8 @@ export const FUNCTIONS: Readonly<Record<string, (...args: Value[]) => Value>> = 
   contains: (part = null, text = null) => print(text).includes(print(part)),
   nindent: (spaces = null, text = null) =>
     `\n${print(text)}`.replaceAll('\n', `\n${' '.repeat(Number(spaces))}`),
-  toYaml: (value = null) => stringify(value, { lineWidth: 0, sortMapEntries: true }).trimEnd(),
+  toYaml: (value = null) =>
+    stringify(value, { lineWidth: 0, sortMapEntries: true, indentSeq: false, version: '1.1' }).trimEnd(),
   sha256sum: (text = null) => createHash('sha256').update(print(text)).digest('hex'),
   list: (...args) => args,
   dict: (...args) => {
