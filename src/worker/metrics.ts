@@ -86,7 +86,7 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     fetchSeconds: histogram('fetch_seconds', 'Fetches of models from the object store', SECONDS),
     fetches: new Counter({
       name: 'shoal_worker_fetches_total',
-      help: 'Models asked from the object store, by what came of it',
+      help: 'Models asked from the object store, by what came of it: plan, artifact, missing, corrupt, failed',
       labelNames: ['outcome'],
       registers,
     }),
