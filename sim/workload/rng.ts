@@ -48,7 +48,17 @@ export class Rng {
 }
 
 /** What draws from a seed; one never shifts another's numbers. */
-const streamNumbers = { kind: 1, template: 2, weights: 3, ranks: 4, arrivals: 5, popularity: 6, bodies: 7 };
+const streamNumbers = {
+  kind: 1,
+  template: 2,
+  weights: 3,
+  ranks: 4,
+  arrivals: 5,
+  popularity: 6,
+  bodies: 7,
+  faults: 8,
+  clients: 9,
+};
 export type Stream = keyof typeof streamNumbers;
 
 /** One to one on 32 bits: the finaliser of MurmurHash3. */

@@ -2,6 +2,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { benchColdS3 } from './cold-s3.ts';
 import { benchDensity } from './density.ts';
 import { benchFailures } from './failures.ts';
+import { benchFleet } from './fleet.ts';
 import { benchHot } from './hot.ts';
 import { benchKinds } from './kinds.ts';
 import { benchLoads } from './loads.ts';
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   memory: benchMemory,
   overload: benchOverload,
   failures: benchFailures,
+  fleet: benchFleet,
   hot: benchHot,
   policies: benchPolicies,
   scale: benchScale,

@@ -1,0 +1,88 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Blackhole, startBlackhole } from '../support/blackhole.ts';
+import { type Fleet, FLEET_LIMITS, startStores } from '../support/fleet.ts';
+import type { FleetProcess } from '../support/fleet-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { Calls } from './calls.ts';
+import type { FleetSize } from './plan.ts';
+
+/** A router or manager as its callers see it. */
+export interface Entry {
+  readonly process: FleetProcess;
+  readonly calls: Calls;
+  /** Told by nobody to end, and not being ended. */
+  isIn: boolean;
+  /** Counts its starts: another start is another process. */
+  starts: number;
+}
+
+/** The fleet under chaos: what its clients reach, and between routers and each worker a network that can be cut. */
+export class World {
+  readonly fleet: Fleet;
+  readonly routers: Entry[] = [];
+  readonly managers: Entry[] = [];
+  readonly networks: Blackhole[] = [];
+
+  private constructor(fleet: Fleet) {
+    this.fleet = fleet;
+  }
+
+  static async start(size: FleetSize): Promise<World> {
+    // Redis acknowledges what is on its disk: what it loses is lost by wiping.
+    const world = new World(await startStores({ redis: { aof: true } }));
+    try {
+      await world.#start(size);
+      return world;
+    } catch (error) {
+      await world[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Where a client that knows what a load balancer knows sends to. */
+  get openEntries(): Calls[] {
+    return [...this.routers, ...this.managers].filter(({ isIn }) => isIn).map(({ calls }) => calls);
+  }
+
+  /** How long routers may go on to miss a worker that is there again. */
+  get forgetMs(): number {
+    return 3 * (FLEET_LIMITS.memberLeaseMs ?? 0);
+  }
+
+  /** Everything that Redis had, its disk included. */
+  async wipeRedis(): Promise<void> {
+    const { redis } = this.fleet;
+    await redis.kill();
+    const files = (await readdir(redis.directory)).filter((file) => file !== 'redis.conf');
+    await Promise.all(files.map((file) => rm(join(redis.directory, file), { recursive: true })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.routers, ...this.managers].map(({ calls }) => calls.close()));
+    await this.fleet[Symbol.asyncDispose]();
+    await Promise.all(this.networks.map((network) => network.close()));
+  }
+
+  async #start({ routers, workers, managers }: FleetSize): Promise<void> {
+    const { fleet } = this;
+    const processes: FleetProcess[] = [];
+    for (let index = 0; index < workers; index++) {
+      const port = await freePort();
+      const network = await startBlackhole(`http://127.0.0.1:${port}`);
+      this.networks.push(network);
+      const args = ['--port', String(port), '--advertise', network.address];
+      processes.push(await fleet.add('worker', { args }));
+    }
+    for (let index = 0; index < managers; index++) processes.push(await fleet.add('manager'));
+    for (let index = 0; index < routers; index++) processes.push(await fleet.add('router'));
+    await Promise.all(processes.map((process) => process.start()));
+    await Promise.all(processes.map((process) => process.ready()));
+    this.routers.push(...fleet.routers.map(entryOf));
+    this.managers.push(...fleet.managers.map(entryOf));
+  }
+}
+
+function entryOf(process: FleetProcess): Entry {
+  return { process, calls: new Calls(process.origin), isIn: true, starts: 1 };
+}
