@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Fleet, startStores } from '../../support/fleet.ts';
-import { ask, type FleetAnswer, metric } from '../../support/fleet-client.ts';
+import { ask, type FleetAnswer, metric, register } from '../../support/fleet-client.ts';
 import type { FleetProcess } from '../../support/fleet-process.ts';
 import { until } from '../../support/until.ts';
 
@@ -57,6 +57,29 @@ describe('several managers', { timeout: 120_000 }, () => {
       assert.equal(await leading(), other, 'one that comes back takes the lead from nobody');
     });
   }
+
+  it('a leader that stops finishes what is under way; what others refuse meanwhile may be tried again', async () => {
+    const leader = await leading();
+    const first = Promise.withResolvers<void>();
+    const all = Array.from({ length: 24 }, async (_, index) => {
+      const answer = await register(router.origin, 'willow', `m${index}`, 1 + index);
+      first.resolve();
+      return answer;
+    });
+    await first.promise;
+    const [code, answers] = await Promise.all([leader.stop(), Promise.all(all)]);
+    assert.equal(code, 0);
+    for (const { status, body } of answers) assert.ok(status === 201 || status === 503, JSON.stringify(body));
+    assert.ok(answers.some(({ status }) => status === 201));
+    await taken('after-willow');
+    for (const [index, { status }] of answers.entries()) {
+      if (status !== 201) continue;
+      const path = `/v1/tenants/willow/models/m${index}/versions/${1 + index}`;
+      assert.equal((await ask(router.origin, 'GET', path)).status, 200, path);
+    }
+    await leader.start();
+    await leader.ready();
+  });
 
   it('with none left changes wait for one, and one that comes is enough', async () => {
     await Promise.all(fleet.managers.map((manager) => manager.kill('SIGKILL')));

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { startStores } from '../../support/fleet.ts';
 import { ask, metric } from '../../support/fleet-client.ts';
-import { runShoal } from '../../support/shoal.ts';
+import { runShoal, temporaryDir } from '../../support/shoal.ts';
 import { until } from '../../support/until.ts';
 
 const REDIS = ['--registry', 'redis://127.0.0.1:1'];
@@ -87,5 +89,34 @@ describe('settings of roles', { timeout: 120_000 }, () => {
     await fleet.redis.restart();
     await Promise.all(roles.map((each) => each.ready()));
     assert.equal(await metric(router?.origin ?? '', 'shoal_members'), 1);
+    await fleet.redis.kill();
+    const codes = await Promise.all(roles.map((each) => each.stop()));
+    assert.deepEqual(codes, [0, 0, 0], 'without Redis they stop in good order too');
+  });
+
+  it('come from the environment, and flags win', async (t) => {
+    await using fleet = await startStores();
+    const directory = await temporaryDir();
+    t.after(() => rm(directory, { recursive: true }));
+    const file = path.join(directory, 'token');
+    await writeFile(file, 'a-secret-from-a-file\n');
+    const env = {
+      SHOAL_TOKEN: '',
+      SHOAL_TOKEN_FILE: file,
+      SHOAL_REGISTRY: `${fleet.redis.url}?prefix=other`,
+    };
+    const place = { SHOAL_WORKER_ID: 'not-so', SHOAL_ZONE: 'not-so', SHOAL_ADVERTISE: 'http://127.0.0.1' };
+    const [worker, router] = await Promise.all([
+      fleet.add('worker', { env: { ...env, ...place }, zone: 'attic' }),
+      fleet.add('router', { env }),
+    ]);
+    // The registry's history is begun by a manager; a token of its own is no hindrance to that.
+    const manager = await fleet.add('manager', { env: { SHOAL_REGISTRY: env.SHOAL_REGISTRY } });
+    await Promise.all([worker, router, manager].map((each) => each.start()));
+    await Promise.all([worker, router, manager].map((each) => each.ready()));
+    const { body } = await ask(router.origin, 'GET', '/v1/workers');
+    const [shown] = body['workers'] as Record<string, unknown>[];
+    const address = `http://127.0.0.1:${worker.ports['--port']}`;
+    assert.partialDeepStrictEqual(shown, { id: 'w0', zone: 'attic', address, standing: 'connected' });
   });
 });
