@@ -37,7 +37,7 @@ export interface FleetSize {
 
 const PAUSE_MS = { least: 500, most: 4_000 };
 const LASTS_MS = { least: 500, most: 12_000 };
-/** As many as may be under way at once; never two of one process. */
+/** As many as may be under way at once; never two of one kind of process, or nothing would be left to see. */
 const AT_ONCE = 2;
 
 /** The faults of a run of so long, in order of time: the same for the same seed. */
@@ -53,20 +53,14 @@ export function planFaults(seed: number, durationMs: number, size: FleetSize): P
     const kind = bag[rng.below(bag.length)] as FaultKind;
     const fault = { kind, target: rng.below(targetsOf(kind, size)), atMs, lastsMs };
     const underWay = planned.filter((other) => other.atMs + other.lastsMs > atMs);
-    if (underWay.length >= AT_ONCE || underWay.some((other) => areAtOdds(other, fault, size))) continue;
+    if (underWay.length >= AT_ONCE || underWay.some((other) => partOf(other.kind) === partOf(kind))) continue;
     bag = bag.filter((other) => other !== kind);
     planned.push(fault);
   }
 }
 
-/** The last of a kind stays, or nothing would be left to see; so does who was just befallen. */
-function areAtOdds(one: PlannedFault, other: PlannedFault, size: FleetSize): boolean {
-  if (partOf(one.kind) !== partOf(other.kind)) return false;
-  return one.target === other.target || targetsOf(one.kind, size) <= 2;
-}
-
 /** `kill-worker` befalls a worker. */
-function partOf(kind: FaultKind): string {
+export function partOf(kind: FaultKind): string {
   return kind.slice(kind.indexOf('-') + 1);
 }
 

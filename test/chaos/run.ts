@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { InTurn } from '../../src/core/in-turn.ts';
 import { Rng } from '../../sim/workload/rng.ts';
 import { runShoal } from '../support/shoal.ts';
 import { befall } from './faults.ts';
 import { History } from './history.ts';
-import { type FleetSize, type PlannedFault, planFaults } from './plan.ts';
+import { type FleetSize, partOf, type PlannedFault, planFaults } from './plan.ts';
 import { Predictor } from './predictor.ts';
 import { Registrar } from './registrar.ts';
 import { Shards } from './shards.ts';
@@ -70,7 +71,12 @@ export async function runChaos({ seed, durationMs, say }: ChaosOptions): Promise
   const startedAtMs = now();
   const faults = planFaults(seed, durationMs, SIZE);
   try {
-    await Promise.all(faults.map((fault) => suffer(world, shards, fault, { startedAtMs, now, say })));
+    // Mending takes its time; one of a kind of process is broken at once.
+    const parts = new InTurn<string>();
+    const clock = { startedAtMs, now, say };
+    await Promise.all(
+      faults.map((fault) => parts.run(partOf(fault.kind), () => suffer(world, shards, fault, clock))),
+    );
     await sleep(Math.max(0, startedAtMs + durationMs - now()));
     const mendedAtMs = now();
     await recovered(world, history, predictors, mendedAtMs + RECOVERY_MS, say);
@@ -93,8 +99,10 @@ async function suffer(
   { kind, target, atMs, lastsMs }: PlannedFault,
   { startedAtMs, now, say }: { startedAtMs: number; now: () => number; say: (line: string) => void },
 ): Promise<void> {
-  await sleep(startedAtMs + atMs - now());
-  say(`${(atMs / 1000).toFixed(1)} s: ${kind} ${target}, for ${(lastsMs / 1000).toFixed(1)} s`);
+  await sleep(Math.max(0, startedAtMs + atMs - now()));
+  say(
+    `${((now() - startedAtMs) / 1000).toFixed(1)} s: ${kind} ${target}, for ${(lastsMs / 1000).toFixed(1)} s`,
+  );
   const mend = await befall(world, shards, kind, target, now);
   await sleep(lastsMs);
   await mend();
