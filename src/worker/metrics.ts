@@ -38,6 +38,14 @@ export interface WorkerMetrics {
 
 export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
   const registers = [registry];
+  const fetches = new Counter({
+    name: 'shoal_worker_fetches_total',
+    help: 'Models asked from the object store, by what came of it: plan, artifact, missing, corrupt, failed',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  // A counter that begins with its first event hides that one from alerts.
+  for (const outcome of ['missing', 'corrupt', 'failed']) fetches.inc({ outcome }, 0);
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({ name: `shoal_worker_${name}`, help, buckets, registers });
   const counter = (name: string, help: string): Counter =>
@@ -84,12 +92,7 @@ export function makeWorkerMetrics(registry: Registry): WorkerMetrics {
     cacheCorrupt: counter('cache_corrupt', 'Files of the disk cache that did not match their digest'),
     cacheFailures: counter('cache_failures', 'Reads and writes of the disk cache that failed'),
     fetchSeconds: histogram('fetch_seconds', 'Fetches of models from the object store', SECONDS),
-    fetches: new Counter({
-      name: 'shoal_worker_fetches_total',
-      help: 'Models asked from the object store, by what came of it: plan, artifact, missing, corrupt, failed',
-      labelNames: ['outcome'],
-      registers,
-    }),
+    fetches,
     budgetBytes: gauge('budget_bytes', 'What resident bytes may come to'),
   };
 }

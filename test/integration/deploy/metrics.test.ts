@@ -9,6 +9,8 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface Exposed {
   readonly type: string;
+  /** Series that there are, as they are written. */
+  readonly series: Set<string>;
   /** Values of the label `route`. */
   readonly routes: Set<string>;
 }
@@ -36,7 +38,9 @@ after(() => fleet?.[Symbol.asyncDispose]());
 
 function read(text: string): void {
   for (const [, name = '', type = ''] of text.matchAll(/^# TYPE (\w+) (\w+)$/gm))
-    if (!exposed.has(name)) exposed.set(name, { type, routes: new Set() });
+    if (!exposed.has(name)) exposed.set(name, { type, series: new Set(), routes: new Set() });
+  for (const [, series = '', name = ''] of text.matchAll(/^((\w+)\S*) \S+$/gm))
+    find(name)?.series.add(series);
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)\{(.*)\} \S+$/gm))
     for (const [, route = ''] of labels.matchAll(/\broute="([^"]+)"/g)) find(name)?.routes.add(route);
 }
@@ -54,6 +58,19 @@ it('every metric that is asked for exists', () => {
   for (const { from, expr } of deployedQueries())
     for (const metric of readQuery(expr).metrics)
       assert.ok(recorded.has(metric) || find(metric) !== undefined, `${from} asks for ${metric}`);
+});
+
+it('counters whose growth is an alert are there before their first event, which is missed otherwise', () => {
+  for (const { alert, expr } of rules())
+    for (const [, metric = '', matchers = ''] of expr.matchAll(/\bincrease\((\w+)(?:\{(.*?)\})?\[/g)) {
+      const series = [...(find(metric)?.series ?? [])];
+      const [, label, value] = /^(\w+)=~?"([^"]+)"$/.exec(matchers) ?? [];
+      for (const each of value?.split('|') ?? [''])
+        assert.ok(
+          series.some((one) => label === undefined || one.includes(`${label}="${each}"`)),
+          `${alert}: ${metric}{${matchers}}`,
+        );
+    }
 });
 
 it('the routes that the objective counts are those of predictions', () => {

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
 import { createManagerMetrics } from '../../../src/manager/metrics.ts';
+import { type KeeperDeps, RegistryKeeper } from '../../../src/manager/registry-keeper.ts';
 import { createRouterMetrics } from '../../../src/router/metrics.ts';
 import { makeWorkerMetrics } from '../../../src/worker/metrics.ts';
 import { deployedQueries } from '../../support/deploy/monitoring.ts';
@@ -14,6 +15,8 @@ const metrics = new Registry();
 createRouterMetrics(metrics);
 createManagerMetrics(metrics);
 makeWorkerMetrics(metrics);
+// Its metrics are all that is asked of it.
+void new RegistryKeeper({ metrics } as unknown as KeeperDeps);
 createHttpServer({
   limits: DEFAULT_LIMITS,
   logger: pino({ level: 'silent' }),
