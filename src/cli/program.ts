@@ -3,6 +3,7 @@ import { ShoalError } from '../core/errors.ts';
 import { CliError, EXIT } from './exit.ts';
 import { modelName, versionName, wholeNumber } from './parse.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { addRegistry } from './registry/commands.ts';
 import { addRoles } from './role-commands.ts';
 import { addSim } from './sim.ts';
 import { addUp } from './up-command.ts';
@@ -28,6 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
   addPush(program, finish);
   addPredict(program, finish);
   addLookups(program, finish);
+  addRegistry(program, finish);
   addSim(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -12,7 +12,7 @@ export interface SweepDeps {
 }
 
 /** Whatever a registration under way relies on was put or held less long ago than this. */
-const UNUSED_MS = 60 * 60 * 1000;
+export const UNUSED_MS = 60 * 60 * 1000;
 
 /**
  * Deletes the artifacts and plans that no version has: of deleted versions, and of registrations that failed late. What
@@ -44,6 +44,6 @@ export async function sweepArtifacts({
 }
 
 /** 52 bits, a tenth of the memory of the whole; should two ever meet, an artifact is kept that could go. */
-function shortOf(digest: string): number {
+export function shortOf(digest: string): number {
   return Number.parseInt(digest.slice('sha256:'.length, 'sha256:'.length + 13), 16);
 }

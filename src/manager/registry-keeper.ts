@@ -61,6 +61,7 @@ export class RegistryKeeper implements Changes {
   /** Undefined: no changes now. */
   #lead: Lead | undefined;
   #why: Why = 'lead';
+  #corrupt = 0;
   /** When this manager was last seen to have taken the lead. */
   #ledSinceMs = 0;
   #ledTerm: number | undefined;
@@ -98,6 +99,11 @@ export class RegistryKeeper implements Changes {
     this.#look();
     this.#asking = this.#askInTime(registry);
     return new KeptRegistry(registry, writer, this);
+  }
+
+  /** Records that could not be read when this manager took over: what only they name must not be swept. */
+  get corrupt(): number {
+    return this.#corrupt;
   }
 
   /** Calls back whenever changes begin to be taken here: this manager leads, and registry and object store agree. */
@@ -217,6 +223,7 @@ export class RegistryKeeper implements Changes {
     const { signal } = this.#stop;
     const healed = await healRegistry({ registry, records, logger, othersEnded, signal });
     const { position, wentBack, restored, written, corrupt } = healed;
+    this.#corrupt = corrupt.length;
     const facts = {
       term,
       ...position,

@@ -96,7 +96,10 @@ export function openManagerPart(
 /** What another leader registers meanwhile would not be known to a sweep that goes on. */
 function sweepWhileLeading(manager: Manager, candidate: StandingCandidate, { keeper }: LedRegistry): void {
   let lost = new AbortController();
-  keeper.watch(() => manager.sweep(lost.signal));
+  keeper.watch(() => {
+    // What a record needs that can't be read isn't known.
+    if (keeper.corrupt === 0) manager.sweep(lost.signal);
+  });
   candidate.watch(() => {
     if (candidate.fence() !== undefined) return;
     lost.abort();

@@ -27,7 +27,7 @@ const DIGITS = 16;
 
 /** `records/<shard>/<tenant>/<model, or _>/<revision>[.gone]` */
 export function keyOf({ tenant, model, revision, gone }: Head): string {
-  const name = `${prefixOf(shardOf(tenant))}${tenant}/${model ?? TENANT_ITSELF}`;
+  const name = `${prefixOfTenant(tenant)}${model ?? TENANT_ITSELF}`;
   return `${name}/${String(revision).padStart(DIGITS, '0')}${gone ? GONE : ''}`;
 }
 
@@ -56,6 +56,10 @@ export function tombstoneOf({ tenant, model, revision }: Head): RegistryRecord {
 
 export function prefixOf(shard: string): string {
   return `${RECORDS}${shard}/`;
+}
+
+export function prefixOfTenant(tenant: string): string {
+  return `${prefixOf(shardOf(tenant))}${tenant}/`;
 }
 
 /** For maps and for people. */

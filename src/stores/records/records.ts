@@ -6,7 +6,16 @@ import type { ObjectStore } from '../objects/objects.ts';
 import type { Position } from '../registry/position.ts';
 import type { RegistryRecord } from '../registry/records.ts';
 import { Heads, tenantHeads, type TenantHeads } from './heads.ts';
-import { type Head, headOf, headOfRecord, keyOf, prefixOf, RECORDS, SHARDS } from './record-keys.ts';
+import {
+  type Head,
+  headOf,
+  headOfRecord,
+  keyOf,
+  prefixOf,
+  prefixOfTenant,
+  RECORDS,
+  SHARDS,
+} from './record-keys.ts';
 import { type ReadRecord, readRecord, recordText } from './record-text.ts';
 
 /** Where a leader that ended in order left the registry. */
@@ -50,6 +59,14 @@ export class RecordObjects {
     const heads = new Heads();
     await this.#walk((tenant) => heads.add(tenant));
     return heads;
+  }
+
+  /** The newest revisions of one tenant and its models. */
+  async ofTenant(tenant: string): Promise<TenantHeads> {
+    const keys: string[] = [];
+    for await (const page of this.#objects.list(prefixOfTenant(tenant)))
+      keys.push(...page.map(({ key }) => key));
+    return tenantHeads(keys);
   }
 
   /** Deletes what newer objects have taken the place of; resolves with how many. */
