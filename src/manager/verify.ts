@@ -64,7 +64,8 @@ export async function verifyRegistry(deps: VerifyDeps): Promise<{ records: numbe
   }
   for (let look = 1; look < LOOKS && suspects.size > 0 && suspects.size <= MOST_LOOKED_AT_AGAIN; look++) {
     await sleep(LOOK_AGAIN_MS);
-    for (const { name } of [...suspects.values()]) {
+    const names = [...suspects.values()].map(({ name }) => name);
+    for (const name of names) {
       suspects.delete(nameText(name));
       suspect(name, await lookAgain(deps, name));
     }
