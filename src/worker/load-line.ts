@@ -83,6 +83,11 @@ export class LoadLine<T extends InLine = Copy> {
     this.#underWay--;
   }
 
+  /** Nothing could move for a while, through no fault of the line's: its pace is measured from here on. */
+  stalled(nowMs: number): void {
+    this.#movedMs = nowMs;
+  }
+
   /** No suspect is under way any more: those that stepped aside are in line again. */
   readmit(): void {
     for (const waiting of this.#aside) this.push(waiting);

@@ -154,10 +154,14 @@ export class Fetches {
     );
     this.#fetches.delete(fetch.digest);
     const hasCome = !(result instanceof ShoalError);
-    // Failures say nothing of how long the others take.
-    this.#lines.end(fetch, clock(), hasCome);
-    if (hasCome) metrics.fetchSeconds.observe((clock() - begunMs) / 1_000);
-    else metrics.loadFailures.inc();
+    const nowMs = clock();
+    this.#lines.end(fetch, nowMs, hasCome);
+    if (hasCome) metrics.fetchSeconds.observe((nowMs - begunMs) / 1_000);
+    else {
+      metrics.loadFailures.inc();
+      // Failures say nothing of how long the others take.
+      this.#lines.of(fetch.residentBytes).stalled(nowMs);
+    }
     for (const [waiter, timer] of fetch.waiters) {
       clearTimeout(timer);
       if (result instanceof ShoalError) waiter.failed(result);

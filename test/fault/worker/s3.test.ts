@@ -113,9 +113,14 @@ test('with S3 frozen uncached models are refused in time, many at once too; the 
   );
   const uncached = others.map((key, index) => key.replace(/@sha256:../, `@sha256:${10 + index}`));
   outputsOf(await ask(plan, PLAN));
+  outputsOf(await ask(others[0] as string, 'fraud-forest'));
   server.freeze();
   const refused = Promise.all(uncached.map((key) => ask(key, 'fraud-forest', 1_000)));
   outputsOf(await ask(plan, PLAN));
+  // Cold, and on the disk.
+  const cold = await ask(others[1] as string, 'fraud-forest');
+  outputsOf(cold);
+  assert.equal(cold.cold, true);
   for (const answer of await refused) assert.equal(refusalOf(answer).code, 'STORE_UNAVAILABLE');
   // Cancelled and forgotten: nothing stays in the worker.
   const { id } = client.start({ key: session, tensors: feedsOf(loadCase(SESSION)) });

@@ -110,6 +110,20 @@ test('whose turn would come after the deadline is refused at once', async () => 
   await end();
 });
 
+test('the time that the store was away is not what a fetch is taken to need', async () => {
+  const { time, join, end, fail } = scene(1);
+  for (let number = 0; number < 6; number++) join(number);
+  await quiet();
+  time.nowMs += 100;
+  await end();
+  time.nowMs += 60_000;
+  await fail(AWAY);
+  time.nowMs += 100;
+  await end();
+  // One is under way and two wait.
+  assert.equal(join(10, { timeoutMs: 350 }).refusal, undefined);
+});
+
 test('shortly before the deadline who still waits is told that the store is late', async () => {
   const { join, heard, underWay, end } = scene(1);
   join(1, { timeoutMs: 60 });
