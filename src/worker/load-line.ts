@@ -14,6 +14,8 @@ export interface LoadLineOptions<T extends InLine = Copy> {
   readonly slots: number;
   /** So many loads really go on beside each other: the lanes, or the cores for them. */
   readonly parallelLoads: number;
+  /** So many must have ended before the line's pace is believed; absent: one. */
+  readonly provenBy?: number;
   /** Versions that were at work when a worker died: no two of them are loaded beside each other. */
   readonly suspects: { has(key: ModelKey): boolean };
   /** The suspects being loaded, of this line and any other. */
@@ -32,6 +34,7 @@ export class LoadLine<T extends InLine = Copy> {
   /** Between two loads that end while there is work for all lanes: what the line moves by. */
   #paceMs: number | undefined;
   #movedMs = 0;
+  #measured = 0;
 
   constructor(options: LoadLineOptions<T>) {
     this.#options = options;
@@ -96,6 +99,7 @@ export class LoadLine<T extends InLine = Copy> {
 
   #measure(nowMs: number): void {
     const { parallelLoads } = this.#options;
+    this.#measured++;
     // With fewer loads under way than lanes the line would have moved faster, had there been one.
     const movedMs = ((nowMs - this.#movedMs) * Math.min(this.#underWay, parallelLoads)) / parallelLoads;
     this.#paceMs =
@@ -105,6 +109,7 @@ export class LoadLine<T extends InLine = Copy> {
 
   /** How long a model of the tenant that joined now would wait until a lane loads it; 0 while no load was seen. */
   waitMs(tenant: string): number {
+    if (this.#measured < (this.#options.provenBy ?? 1)) return 0;
     const ahead = this.#underWay + this.#line.ahead(tenant) - (this.#options.parallelLoads - 1);
     return Math.max(0, ahead) * (this.#paceMs ?? 0);
   }

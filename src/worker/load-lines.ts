@@ -7,7 +7,7 @@ export interface InLines extends InLine {
   readonly arrivedMs: number;
 }
 
-export interface LoadLinesOptions extends Pick<LoadLineOptions, 'suspects'> {
+export interface LoadLinesOptions extends Pick<LoadLineOptions, 'suspects' | 'provenBy'> {
   readonly limits: { readonly workerLoads: number; readonly workerHeavyLoads: number };
   /** Lanes for models that load in a moment, and for the others. */
   readonly parallelLoads: { readonly light: number; readonly heavy: number };
@@ -22,8 +22,8 @@ export class LoadLines<T extends InLines = Copy> {
   readonly #light: LoadLine<T>;
   readonly #heavy: LoadLine<T>;
 
-  constructor({ limits, parallelLoads, suspects }: LoadLinesOptions) {
-    const shared = { suspects, suspectsUnderWay: this.#suspectsUnderWay };
+  constructor({ limits, parallelLoads, suspects, provenBy = 1 }: LoadLinesOptions) {
+    const shared = { suspects, provenBy, suspectsUnderWay: this.#suspectsUnderWay };
     this.#light = new LoadLine({ slots: limits.workerLoads, parallelLoads: parallelLoads.light, ...shared });
     this.#heavy = new LoadLine({
       slots: limits.workerHeavyLoads,

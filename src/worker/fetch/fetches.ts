@@ -62,6 +62,8 @@ export class Fetches {
     this.#lines = new LoadLines({
       limits: { workerLoads: workerFetches, workerHeavyLoads: workerHeavyFetches },
       parallelLoads: { light: workerFetches, heavy: workerHeavyFetches },
+      // The first calls make connections and look for credentials.
+      provenBy: workerFetches,
       suspects: NO_SUSPECTS,
     });
   }
