@@ -9,6 +9,7 @@ import type { Position } from '../stores/registry/position.ts';
 import type { Registry } from '../stores/registry/registry.ts';
 import { type Changes, type ChangeUnderWay, KeptRegistry } from '../stores/records/kept-registry.ts';
 import type { RecordObjects } from '../stores/records/records.ts';
+import { RecordTidy } from '../stores/records/record-tidy.ts';
 import { RecordWriter } from '../stores/records/record-writer.ts';
 import { gauge } from '../telemetry/gauge.ts';
 import { healRegistry } from './heal.ts';
@@ -70,12 +71,11 @@ export class RegistryKeeper implements Changes {
   #asking: Promise<void> | undefined;
   #underWay = 0;
   #idle: (() => void)[] = [];
-  #tidying: Promise<void> | undefined;
-  #tidyAtMs = 0;
-  #tidyAtWrites = 0;
+  readonly #tidy: RecordTidy;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
+    this.#tidy = new RecordTidy({ ...deps, signal: this.#stop.signal });
     this.#heals = new Counter({
       name: 'shoal_registry_heals_total',
       help: 'Comparisons of registry and object store that found a difference, by reason: lead (this manager took the lead), went_back (the registry lost changes).',
@@ -162,7 +162,7 @@ export class RegistryKeeper implements Changes {
     this.#unwatch();
     await Promise.all([this.#turning, this.#asking]);
     await this.#quiet();
-    await this.#tidying;
+    await this.#tidy.ended();
     const isClean = lead !== undefined && this.#lead === lead && this.#writer?.owed === 0;
     await this.#writer?.forget();
     if (!isClean) return;
@@ -282,20 +282,6 @@ export class RegistryKeeper implements Changes {
   }
 
   #tidyInTime(): void {
-    const { limits, records, logger, now } = this.#deps;
-    const written = this.#writer?.written ?? 0;
-    if (this.#lead === undefined || this.#tidying !== undefined) return;
-    if (now() < this.#tidyAtMs && written < this.#tidyAtWrites) return;
-    this.#tidyAtMs = now() + limits.recordTidyMs;
-    this.#tidyAtWrites = written + limits.recordTidyWrites;
-    this.#tidying = records
-      .tidy(this.#stop.signal)
-      .then(
-        (deleted) => logger.info({ deleted }, 'records that newer ones took the place of were deleted'),
-        (error: unknown) => logger.warn({ err: error }, 'old records could not be deleted'),
-      )
-      .finally(() => {
-        this.#tidying = undefined;
-      });
+    if (this.#lead !== undefined) this.#tidy.inTime(this.#writer?.written ?? 0);
   }
 }

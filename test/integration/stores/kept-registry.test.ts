@@ -75,9 +75,11 @@ for (const [where, store] of [
     const anew = await lost.empty();
     const other = await keep(anew, there).lead(2);
     assert.deepEqual(await recordsOf(anew), expected);
-    assert.deepEqual(await other.metric('shoal_registry_heals_total{'), [
-      'shoal_registry_heals_total{why="went_back"} 1',
-    ]);
+    assert.ok(
+      (await other.metric('shoal_registry_heals_total{')).includes(
+        'shoal_registry_heals_total{why="went_back"} 1',
+      ),
+    );
     const before = (await raw.position())?.revision ?? 0;
     assert.ok(((await anew.position())?.revision ?? 0) > before + 1_000, 'far above what was lost');
     assert.equal(
@@ -173,9 +175,9 @@ test('what a leader that died owed is made good by the next', async () => {
   );
   objects.before = () => undefined;
   const second = await keep().lead(2);
-  assert.deepEqual(await second.metric('shoal_registry_heals_total{'), [
-    'shoal_registry_heals_total{why="lead"} 1',
-  ]);
+  assert.ok(
+    (await second.metric('shoal_registry_heals_total{')).includes('shoal_registry_heals_total{why="lead"} 1'),
+  );
   const anew = await lost.empty();
   await keep(anew).lead(3);
   assert.deepEqual(await anew.record('acme', 'churn'), await raw.record('acme', 'churn'));
