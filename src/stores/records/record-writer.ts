@@ -26,6 +26,8 @@ interface Entry {
   next: Promise<void> | undefined;
   /** The last try failed, or whether there was a change isn't known. */
   owed: boolean;
+  /** How often that was said from outside. */
+  doubts: number;
 }
 
 export interface RecordWriterDeps {
@@ -80,7 +82,8 @@ export class RecordWriter {
       const key = nameText(name);
       const entry = this.#entryOf(key);
       // Whoever writes it now may have read it before the change.
-      if (!entry.owed) this.#setOwed(entry, true);
+      entry.doubts++;
+      this.#setOwed(entry, true);
     }
     this.#retry(this.#deps.limits.recordRetryMs);
   }
@@ -117,7 +120,7 @@ export class RecordWriter {
   #entryOf(key: string): Entry {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { revision: 0, deletedAt: 0, running: undefined, next: undefined, owed: false };
+      entry = { revision: 0, deletedAt: 0, running: undefined, next: undefined, owed: false, doubts: 0 };
       this.#entries.set(key, entry);
     }
     return entry;
@@ -148,8 +151,7 @@ export class RecordWriter {
 
   async #writeOne(key: string, entry: Entry): Promise<void> {
     const name = nameFrom(key);
-    const { revision, deletedAt } = entry;
-    this.#setOwed(entry, false);
+    const { revision, deletedAt, doubts } = entry;
     try {
       const { records } = this.#deps;
       // Before what came after it: what was deleted with it would be there again.
@@ -158,6 +160,7 @@ export class RecordWriter {
       if (record !== undefined && !(record.kind === 'tenant' && record.revision === deletedAt))
         await records.put(record);
       if (entry.deletedAt === deletedAt) entry.deletedAt = 0;
+      if (entry.doubts === doubts) this.#setOwed(entry, false);
       this.written++;
       this.#trouble = undefined;
     } catch (error) {
