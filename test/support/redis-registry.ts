@@ -14,7 +14,7 @@ const LEASE_MS = 600_000;
 
 /** Takes the lead for as long as a test lasts. */
 export async function lead(redis: RedisConnection, id: string): Promise<Fence> {
-  const keys = [redis.key('leader'), redis.key('term')];
+  const keys = [redis.key('leader'), redis.key('term'), redis.key('fleet')];
   const [leader, , term] = (await CAMPAIGN.run(redis, keys, [id, `http://${id}`, LEASE_MS])) as [
     string,
     string,

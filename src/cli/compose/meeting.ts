@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Limits } from '../../core/limits.ts';
 import type { LeaderWatch, StandingCandidate } from '../../stores/leader/leader.ts';
-import { redisCandidate, watchRedisLeader } from '../../stores/leader/redis.ts';
+import { type LeaderDeps, redisCandidate, watchRedisLeader } from '../../stores/leader/redis.ts';
 import { type RedisMembers, watchRedisMembers } from '../../stores/members/redis.ts';
 import { connectRedis, type RedisConnection } from '../../stores/redis/connection.ts';
 import type { RedisSettings } from '../../stores/redis/settings.ts';
@@ -38,11 +38,11 @@ export function openMeeting(settings: MeetingSettings, stack: AsyncDisposableSta
 }
 
 export function watchLeader(
-  { redis }: Meeting,
+  meeting: Meeting,
   { limits, logger, metrics }: MeetingSettings,
   stack: AsyncDisposableStack,
 ): LeaderWatch {
-  const leader = watchRedisLeader({ redis, limits, logger, now, random: Math.random });
+  const leader = watchRedisLeader(leaderDeps(meeting, limits, logger));
   stack.defer(() => leader.close());
   tellLeader(metrics, leader);
   return leader;
@@ -50,18 +50,23 @@ export function watchLeader(
 
 /** It stands once it is told where the others reach this manager. */
 export function openCandidate(
-  { redis }: Meeting,
+  meeting: Meeting,
   { limits, logger, metrics }: MeetingSettings,
   id: string,
   stack: AsyncDisposableStack,
 ): StandingCandidate {
-  const candidate = redisCandidate({ redis, limits, logger, now, random: Math.random }, id);
+  const candidate = redisCandidate(leaderDeps(meeting, limits, logger), id);
   stack.defer(() => candidate.close());
   tellLeader(metrics, candidate);
   gauge(metrics, 'shoal_manager_leads', '1 while this manager may change the registry.', () =>
     candidate.fence() === undefined ? 0 : 1,
   );
   return candidate;
+}
+
+function leaderDeps({ redis, members }: Meeting, limits: Limits, logger: Logger): LeaderDeps {
+  const news = (onNews: () => void) => members.watchLead(onNews);
+  return { redis, limits, logger, now, random: Math.random, news };
 }
 
 function tellLeader(metrics: MetricsRegistry, leader: LeaderWatch): void {

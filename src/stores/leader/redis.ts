@@ -24,6 +24,8 @@ export interface LeaderDeps {
   /** Milliseconds that only grow, while the process is stopped too. */
   readonly now: () => number;
   readonly random: () => number;
+  /** Calls back when the lead may have changed hands; absent: that is noticed at the next look. */
+  readonly news?: (onNews: () => void) => () => void;
 }
 
 /** Asks who leads, several times a lease. While Redis is away it is who led last. */
@@ -101,7 +103,7 @@ class RedisCandidate implements StandingCandidate {
     this.#known.set(undefined);
     if (!led) return;
     const { redis, logger } = this.#deps;
-    await RELEASE.run(redis, [redis.key('leader')], [this.id]).catch((error: unknown) =>
+    await RELEASE.run(redis, [redis.key('leader'), redis.key('fleet')], [this.id]).catch((error: unknown) =>
       logger.warn({ err: error }, 'the lead could not be given back; it ends by itself'),
     );
   }
@@ -115,7 +117,7 @@ class RedisCandidate implements StandingCandidate {
     const { redis, limits, now } = this.#deps;
     const leaseMs = limits.leaderLeaseMs;
     const askedAtMs = now();
-    const keys = [redis.key('leader'), redis.key('term')];
+    const keys = [redis.key('leader'), redis.key('term'), redis.key('fleet')];
     const reply = await CAMPAIGN.run(redis, keys, [this.id, address, leaseMs]);
     const [id, leaderAddress, term, leftMs] = reply as [string, string, number, number];
     const leads = id === this.id;
@@ -135,24 +137,36 @@ class RedisCandidate implements StandingCandidate {
   }
 }
 
-/** Does something again and again, at the pace that it asks for itself; sooner after a failure. */
+/** Does something again and again, at the pace that it asks for itself; sooner after a failure, at once when there is news. */
 class Loop {
   readonly #stopping = new AbortController();
+  readonly #unwatch: () => void;
   readonly #done: Promise<void>;
+  #waiting = new AbortController();
+  #hasNews = false;
 
   constructor(deps: LeaderDeps, turn: () => Promise<number>) {
+    this.#unwatch = deps.news?.(() => this.#wake()) ?? (() => undefined);
     this.#done = this.#run(deps, turn);
   }
 
   async stop(): Promise<void> {
+    this.#unwatch();
     this.#stopping.abort();
+    this.#wake();
     await this.#done;
   }
 
+  #wake(): void {
+    this.#hasNews = true;
+    this.#waiting.abort();
+  }
+
   async #run({ limits, logger, random }: LeaderDeps, turn: () => Promise<number>): Promise<void> {
-    const { signal } = this.#stopping;
     const trouble = new LastingTrouble(logger);
-    while (!signal.aborted) {
+    while (!this.#stopping.signal.aborted) {
+      this.#waiting = new AbortController();
+      this.#hasNews = false;
       let waitMs = limits.leaderLeaseMs / (RENEWALS * 2);
       try {
         waitMs = await turn();
@@ -160,8 +174,12 @@ class Loop {
       } catch (error) {
         trouble.tell('who leads is not known: the registry could not be asked', error);
       }
+      // News that came while it looked may be newer than what it saw.
+      if (this.#hasNews) continue;
       // Apart from the others, so that they don't all ask in one moment.
-      await sleep(waitMs * (0.9 + random() / 10), undefined, { signal }).catch(() => undefined);
+      await sleep(waitMs * (0.9 + random() / 10), undefined, { signal: this.#waiting.signal }).catch(
+        () => undefined,
+      );
     }
   }
 }

@@ -18,6 +18,8 @@ export interface FleetNewsEvents {
   /** The members have changed: worth a look. */
   changed(): void;
   died(death: WorkerDeath): void;
+  /** A manager has taken the lead, or given it back. */
+  ledAnew(): void;
 }
 
 /**
@@ -80,6 +82,7 @@ export class FleetNews {
       for (const [id, [kind, value = '']] of entries) {
         last = id;
         if (kind === 'death') this.#events.died(JSON.parse(value) as WorkerDeath);
+        else if (kind === 'leader') this.#events.ledAnew();
         else this.#events.changed();
       }
     }

@@ -8,6 +8,7 @@ import { LastingTrouble } from '../../telemetry/lasting-trouble.ts';
 import { FleetNews } from './fleet-news.ts';
 import { MemberList } from './member-list.ts';
 import type { Announcement, Members } from './members.ts';
+import { Watchers } from './watchers.ts';
 
 const LOOK = new RedisScript(new URL('./look.lua', import.meta.url));
 
@@ -25,6 +26,8 @@ export interface RedisMembersDeps {
 export interface RedisMembers extends Members {
   /** Since the store of members last answered. */
   ageMs(): number;
+  /** Calls back when a manager has taken the lead, or given it back; returns the way to stop. */
+  watchLead(onNews: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -42,6 +45,7 @@ interface Entry {
 class Watch implements RedisMembers {
   readonly #deps: RedisMembersDeps;
   readonly #list = new MemberList();
+  readonly #leadWatchers = new Watchers<undefined>();
   readonly #stopping = new AbortController();
   readonly #news: FleetNews;
   readonly #done: Promise<void>;
@@ -57,6 +61,7 @@ class Watch implements RedisMembers {
     this.#news = new FleetNews(deps, {
       changed: () => this.#wake(),
       died: (death) => this.#list.tellDeath(death),
+      ledAnew: () => this.#leadWatchers.tell(undefined),
     });
     this.#done = this.#run();
   }
@@ -71,6 +76,10 @@ class Watch implements RedisMembers {
 
   watchDeaths(...args: Parameters<Members['watchDeaths']>) {
     return this.#list.watchDeaths(...args);
+  }
+
+  watchLead(onNews: () => void) {
+    return this.#leadWatchers.add(onNews);
   }
 
   announcements(): readonly Announcement[] {
