@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import type { Leader, LeaderWatch, StandingCandidate } from '../../../src/stores/leader/leader.ts';
 import { redisCandidate, watchRedisLeader } from '../../../src/stores/leader/redis.ts';
+import { watchRedisMembers } from '../../../src/stores/members/redis.ts';
 import { connectRedis, type RedisConnection } from '../../../src/stores/redis/connection.ts';
 import { parseRedisUrl } from '../../../src/stores/redis/settings.ts';
 import { RedisServer } from '../../support/redis-server.ts';
@@ -77,6 +78,28 @@ test('a leader that resigns leads no more, and knows who does', async () => {
   candidate('second');
   await leads(first, (leader) => leader?.address === 'http://second');
   assert.equal(first.fence(), undefined);
+});
+
+test('who takes the lead and who gives it back is heard of at once', { timeout: 10_000 }, async () => {
+  // Looks are 20 seconds apart.
+  const slow = { ...depsOf(), limits: { ...limits, leaderLeaseMs: 60_000 } };
+  const members = watchRedisMembers(slow);
+  open.push(members);
+  const deps = { ...slow, news: (onNews: () => void) => members.watchLead(onNews) };
+  const [first, second] = ['first', 'second'].map((id) => {
+    const made = redisCandidate(deps, id);
+    open.push(made);
+    return made;
+  }) as [StandingCandidate, StandingCandidate];
+  const watch = watchRedisLeader(deps);
+  open.push(watch);
+  first.stand('http://first');
+  await leads(watch, (leader) => leader?.id === 'first');
+  second.stand('http://second');
+  await leads(second, (leader) => leader?.id === 'first');
+  await first.resign();
+  await leads(second, (leader) => leader?.id === 'second');
+  await Promise.all([first, watch].map((each) => leads(each, (leader) => leader?.id === 'second')));
 });
 
 test('a leader whose Redis is frozen steps down by its own clock, and leads again when Redis is back', async () => {
