@@ -77,20 +77,34 @@ export function findVersion(deps: Pick<PredictDeps, 'table' | 'random'>, target:
   return { tenant, model, owner, entry, version, pinned: target.version !== undefined };
 }
 
-/** Throws INVALID_NAME, TENANT_NOT_FOUND and MODEL_NOT_FOUND. */
+/** Throws INVALID_NAME, TENANT_NOT_FOUND and MODEL_NOT_FOUND; STARTING while the table can't tell. */
 export function findModel(
   { table }: Pick<PredictDeps, 'table'>,
   tenant: string,
   model: string,
 ): { owner: TableTenant; entry: TableModel } {
-  const owner = table.tenant(tenant);
-  const entry = owner?.models.get(model);
-  if (owner !== undefined && entry !== undefined) return { owner, entry };
+  const owner = findTenant(table, tenant);
+  const entry = owner.models.get(model);
+  if (entry !== undefined) return { owner, entry };
   // A name that breaks its rule is in no table, so names are only looked at when they aren't found.
-  checkTenant(tenant);
   checkModel(model);
-  if (owner === undefined) throw new ShoalError('TENANT_NOT_FOUND', `tenant ${tenant} is not registered`);
+  checkTableIsWhole(table);
   throw new ShoalError('MODEL_NOT_FOUND', `${tenant}/${model} is not registered`);
+}
+
+/** Throws INVALID_NAME and TENANT_NOT_FOUND; STARTING while the table can't tell. */
+export function findTenant(table: RoutingTable, tenant: string): TableTenant {
+  const owner = table.tenant(tenant);
+  if (owner !== undefined) return owner;
+  checkTenant(tenant);
+  checkTableIsWhole(table);
+  throw new ShoalError('TENANT_NOT_FOUND', `tenant ${tenant} is not registered`);
+}
+
+/** What isn't in a table that isn't whole may be registered all the same. */
+function checkTableIsWhole(table: RoutingTable): void {
+  if (table.position === undefined)
+    throw new ShoalError('STARTING', 'the routing table is being loaded; what is not in it yet is not known');
 }
 
 /** Runs encoded inputs on the version that was resolved, and a copy on its shadow when one is due. */

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, ShoalError } from '../core/errors.ts';
-import { checkModel, checkTenant } from '../core/ids.ts';
+import { checkModel } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { encodeInstances } from '../model/instances.ts';
 import { describeJson, type JsonValue } from '../model/json.ts';
 import { predictionsJson } from '../model/predictions.ts';
 import { Caller } from './caller.ts';
-import { type Prediction, predict, type Resolved, resolve, type Target } from './predict.ts';
+import { findTenant, type Prediction, predict, type Resolved, resolve, type Target } from './predict.ts';
 import {
   pinnedVersion,
   predictionHeaders,
@@ -115,9 +115,7 @@ async function predictMany(
 ): Promise<FastifyReply> {
   const options = requestOptions(request, deps.limits, deps.now());
   const { tenant } = request.params as { tenant: string };
-  if (deps.table.tenant(tenant) === undefined) {
-    throw new ShoalError('TENANT_NOT_FOUND', `tenant ${checkTenant(tenant)} is not registered`);
-  }
+  findTenant(deps.table, tenant);
   const { instances, models, entities } = bodyOf(request);
   if (entities !== undefined) {
     throw new ShoalError('INVALID_REQUEST', '/entities: this server has no feature store, give instances');
