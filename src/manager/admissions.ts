@@ -147,7 +147,7 @@ export class Admissions {
       throw new ShoalError(
         'UNSUPPORTED_ARTIFACT',
         `the model takes ${residentBytes} bytes of memory when it is loaded, and all models of a worker may take ` +
-          `${maxResidentBytes} (shoal up --memory)`,
+          `${maxResidentBytes} (its --memory)`,
       );
     }
     const { executor, loadable } = loadableOf(findings);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { loadArtifact } from '../../support/cases.ts';
 import { startStores } from '../../support/fleet.ts';
 import { ask, metric } from '../../support/fleet-client.ts';
 import { runShoal, temporaryDir } from '../../support/shoal.ts';
@@ -107,7 +108,7 @@ describe('settings of roles', { timeout: 120_000 }, () => {
     };
     const place = { SHOAL_WORKER_ID: 'not-so', SHOAL_ZONE: 'not-so', SHOAL_ADVERTISE: 'http://127.0.0.1' };
     const [worker, router] = await Promise.all([
-      fleet.add('worker', { env: { ...env, ...place }, zone: 'attic' }),
+      fleet.add('worker', { env: { ...env, ...place }, zone: 'attic', args: ['--memory', '1MiB'] }),
       fleet.add('router', { env }),
     ]);
     // The registry's history is begun by a manager; a token of its own is no hindrance to that.
@@ -118,5 +119,15 @@ describe('settings of roles', { timeout: 120_000 }, () => {
     const [shown] = body['workers'] as Record<string, unknown>[];
     const address = `http://127.0.0.1:${worker.ports['--port']}`;
     assert.partialDeepStrictEqual(shown, { id: 'w0', zone: 'attic', address, standing: 'connected' });
+    await until('the manager knows the worker', async () => {
+      return (await metric(manager.origin, 'shoal_members')) === 1;
+    });
+    const tooBig = loadArtifact('recommend-torch-embedding');
+    const refused = await ask(manager.origin, 'PUT', '/v1/tenants/acme/models/big/versions/1', tooBig);
+    assert.equal(refused.status, 422);
+    assert.match(
+      (refused.body['error'] as { message: string }).message,
+      /all models of a worker may take 1048576 /,
+    );
   });
 });
