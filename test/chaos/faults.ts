@@ -75,11 +75,14 @@ export async function befall(
   target: number,
   now: () => number,
 ): Promise<Mend> {
-  const absences = missed(kind, target, world.fleet.workers).map((id) => shards.mayBeAbsent(id, now()));
+  const ids = missed(kind, target, world.fleet.workers);
+  const absences = ids.map((id) => [id, shards.mayBeAbsent(id, now())] as const);
   const mend = await FAULT[kind](world, target);
   return async () => {
     await mend();
-    for (const isBack of absences) isBack(now() + world.forgetMs);
+    // While Redis is away nobody hears of it.
+    for (const [id, isBack] of absences)
+      void world.knownAgain(id).then((known) => known && isBack(now() + world.forgetMs));
   };
 }
 

@@ -1,11 +1,14 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Blackhole, startBlackhole } from '../support/blackhole.ts';
 import { type Fleet, FLEET_LIMITS, startStores } from '../support/fleet.ts';
 import type { FleetProcess } from '../support/fleet-process.ts';
 import { freePort } from '../support/free-port.ts';
-import { Calls } from './calls.ts';
+import { Calls, type Reply } from './calls.ts';
 import type { FleetSize } from './plan.ts';
+
+const ASK_AGAIN_MS = 200;
 
 /** A router or manager as its callers see it. */
 export interface Entry {
@@ -23,6 +26,7 @@ export class World {
   readonly routers: Entry[] = [];
   readonly managers: Entry[] = [];
   readonly networks: Blackhole[] = [];
+  #isOver = false;
 
   private constructor(fleet: Fleet) {
     this.fleet = fleet;
@@ -45,9 +49,22 @@ export class World {
     return [...this.routers, ...this.managers].filter(({ isIn }) => isIn).map(({ calls }) => calls);
   }
 
-  /** How long routers may go on to miss a worker that is there again. */
+  /** How long routers may go on to miss a worker that all of them have seen again. */
   get forgetMs(): number {
-    return 3 * (FLEET_LIMITS.memberLeaseMs ?? 0);
+    return FLEET_LIMITS.memberLeaseMs ?? 0;
+  }
+
+  /** Resolves when every router has the worker among its members; to false when the world ends before. */
+  async knownAgain(worker: string): Promise<boolean> {
+    while (!this.#isOver) {
+      const replies = await Promise.all(this.routers.map(({ calls }) => calls.send('GET', '/v1/workers')));
+      const knows = ({ status, text }: Reply): boolean =>
+        status === 200 &&
+        (JSON.parse(text) as { workers: { id: string }[] }).workers.some(({ id }) => id === worker);
+      if (replies.every(knows)) return true;
+      await sleep(ASK_AGAIN_MS);
+    }
+    return false;
   }
 
   /** Everything that Redis had, its disk included. */
@@ -59,6 +76,7 @@ export class World {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.all([...this.routers, ...this.managers].map(({ calls }) => calls.close()));
     await this.fleet[Symbol.asyncDispose]();
     await Promise.all(this.networks.map((network) => network.close()));
