@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import { connectRedis } from '../../src/stores/redis/connection.ts';
+import { parseRedisUrl } from '../../src/stores/redis/settings.ts';
+import { openRedisRegistry } from '../../src/stores/registry/redis/redis.ts';
 import { loadArtifact } from '../support/cases.ts';
 import { addingModel } from '../support/adding-model.ts';
 import { named } from '../support/bad-requests.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import type { FleetProcess } from '../support/fleet-process.ts';
+import { lead } from '../support/redis-registry.ts';
 import { startShoal } from '../support/shoal.ts';
 import { httpPost, inTurn, median, runLoad, summary } from './harness.ts';
 import type { LoadPlan } from './load.ts';
@@ -13,7 +18,7 @@ const ROUNDS = 3;
 const TENANTS = ['acme', 'juniper', 'thyme'];
 const CHANGES_PER_SECOND = 1_000;
 const CHANGE_MS = 10_000;
-const CHANGED_MODELS = 400;
+const CHANGED_TENANTS = Array.from({ length: 400 }, (_, index) => `lag-${index}`);
 const CHANGES_AT_ONCE = 200;
 /** Of so many changes one is watched for at every router. */
 const WATCHED = 20;
@@ -74,63 +79,86 @@ async function benchPredictions(fleet: Fleet): Promise<void> {
 async function benchLag(fleet: Fleet): Promise<void> {
   const leader = new Pool(await leaderOf(fleet), { connections: 256 });
   const routers = fleet.routers.map(({ origin }) => new Pool(origin, { connections: 16 }));
-  const models = Array.from({ length: CHANGED_MODELS }, (_, index) => `/v1/tenants/lag-${index}/models/m`);
   await Promise.all(
-    models.map(async (model) => {
-      for (const number of [2, 4]) await put(leader, `${model}/versions/v${number}`, addingModel(number));
+    CHANGED_TENANTS.map(async (tenant) => {
+      for (const number of [2, 4])
+        await put(leader, `${pathOf(tenant)}/versions/v${number}`, addingModel(number));
     }),
   );
-  const lagsMs: number[] = [];
-  const watching: Promise<unknown>[] = [];
-  const { changes, failures, seconds } = await changeOften(leader, models, (model, stable, number) => {
-    if (number % WATCHED !== 0) return;
-    const ackedMs = performance.now();
-    for (const router of routers)
-      watching.push(lagOf(router, model, stable, ackedMs).then((lagMs) => lagsMs.push(lagMs)));
+  await changeOften('with its record in S3', routers, async (tenant, stable) => {
+    const { status } = await send(leader, 'PUT', `${pathOf(tenant)}/traffic`, { stable });
+    return status === 200;
   });
-  await Promise.all(watching);
-  lagsMs.sort((a, b) => a - b);
-  const at = (share: number) => (lagsMs[Math.floor(lagsMs.length * share)] ?? Number.NaN).toFixed(1);
-  console.log(`${CHANGES_PER_SECOND} changes of traffic asked for a second, each with its record in S3:`);
-  console.log(`  acknowledged ${(changes / seconds).toFixed(0)}/s, ${failures} failed`);
-  console.log(
-    `  from the acknowledgement to a router's answer: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${lagsMs.length} watched)\n`,
-  );
+  // What S3 costs aside: this process leads, and changes Redis alone.
+  await Promise.all(fleet.managers.map((manager) => manager.stop()));
+  const redis = connectRedis(parseRedisUrl(fleet.redis.url), DEFAULT_LIMITS);
+  const fence = await lead(redis, 'bench');
+  const registry = openRedisRegistry({
+    redis,
+    limits: DEFAULT_LIMITS,
+    fence: () => fence,
+    onWentBack: () => undefined,
+  });
+  await changeOften('in Redis alone', routers, async (tenant, stable) => {
+    await registry.setTraffic(tenant, 'm', { stable });
+    return true;
+  });
+  await registry.close();
+  await redis.call('giving back the lead', (client) => client.del(redis.key('leader')));
+  redis.close();
   await Promise.all([leader, ...routers].map((pool) => pool.close()));
+  await Promise.all(fleet.managers.map((manager) => manager.start()));
+  await Promise.all(fleet.managers.map((manager) => manager.ready()));
 }
 
 /** Flips the models' stable versions in turn, at the pace that is asked for if it can be kept. */
 async function changeOften(
-  leader: Pool,
-  models: readonly string[],
-  onAcknowledged: (model: string, stable: string, number: number) => void,
-): Promise<{ changes: number; failures: number; seconds: number }> {
-  const startedMs = performance.now();
+  how: string,
+  routers: readonly Pool[],
+  change: (tenant: string, stable: string) => Promise<boolean>,
+): Promise<void> {
   const changing = new Set<Promise<void>>();
-  const counts = { changes: 0, failures: 0 };
-  const flip = async (model: string, stable: string): Promise<void> => {
-    const { status } = await send(leader, 'PUT', `${model}/traffic`, { stable });
-    if (status === 200) onAcknowledged(model, stable, counts.changes++);
-    else counts.failures++;
+  const watching: Promise<unknown>[] = [];
+  const lagsMs: number[] = [];
+  let changes = 0;
+  let failures = 0;
+  const flip = async (tenant: string, stable: string): Promise<void> => {
+    if (!(await change(tenant, stable))) failures++;
+    else if (changes++ % WATCHED === 0) {
+      const ackedMs = performance.now();
+      for (const router of routers)
+        watching.push(lagOf(router, tenant, stable, ackedMs).then((lagMs) => lagsMs.push(lagMs)));
+    }
   };
+  const startedMs = performance.now();
   for (let sent = 0; performance.now() - startedMs < CHANGE_MS; sent++) {
-    const stable = Math.floor(sent / models.length) % 2 === 0 ? 'v2' : 'v4';
-    const change = flip(models[sent % models.length] as string, stable).finally(() =>
-      changing.delete(change),
+    const stable = Math.floor(sent / CHANGED_TENANTS.length) % 2 === 0 ? 'v2' : 'v4';
+    const flipped = flip(CHANGED_TENANTS[sent % CHANGED_TENANTS.length] as string, stable).finally(() =>
+      changing.delete(flipped),
     );
-    changing.add(change);
-    const dueMs = startedMs + ((sent + 1) * 1_000) / CHANGES_PER_SECOND;
-    if (dueMs > performance.now()) await sleep(dueMs - performance.now());
+    changing.add(flipped);
+    const aheadMs = startedMs + ((sent + 1) * 1_000) / CHANGES_PER_SECOND - performance.now();
+    if (aheadMs > 0) await sleep(aheadMs);
     while (changing.size >= CHANGES_AT_ONCE) await Promise.race(changing);
   }
   await Promise.all(changing);
-  return { ...counts, seconds: (performance.now() - startedMs) / 1_000 };
+  const perSecond = changes / ((performance.now() - startedMs) / 1_000);
+  await Promise.all(watching);
+  lagsMs.sort((a, b) => a - b);
+  const at = (share: number) => (lagsMs[Math.floor(lagsMs.length * share)] ?? Number.NaN).toFixed(1);
+  console.log(`${CHANGES_PER_SECOND} changes of traffic asked for a second, each ${how}:`);
+  console.log(`  acknowledged ${perSecond.toFixed(0)}/s, ${failures} failed`);
+  console.log(
+    `  from the acknowledgement to a router's answer: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${lagsMs.length} watched)\n`,
+  );
 }
 
 /** Another change of the same model may overtake it: then it has been seen, too. */
-async function lagOf(router: Pool, model: string, stable: string, ackedMs: number): Promise<number> {
+async function lagOf(router: Pool, tenant: string, stable: string, ackedMs: number): Promise<number> {
   for (;;) {
-    const { status, body } = await send(router, 'POST', `${model}:predict`, { instances: [{ x: 1 }] });
+    const { status, body } = await send(router, 'POST', `${pathOf(tenant)}:predict`, {
+      instances: [{ x: 1 }],
+    });
     const lagMs = performance.now() - ackedMs;
     if (status === 200 && (body as { version: string }).version === stable) return lagMs;
     if (lagMs > 1_000) return lagMs;
@@ -192,6 +220,10 @@ async function leaderOf({ managers }: Fleet): Promise<string> {
     }
     await sleep(50);
   }
+}
+
+function pathOf(tenant: string): string {
+  return `/v1/tenants/${tenant}/models/m`;
 }
 
 async function put(pool: Pool, path: string, artifact: Uint8Array, config?: object): Promise<void> {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Digest } from '../../src/core/ids.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
@@ -6,8 +7,11 @@ import { connectRedis, type RedisConnection } from '../../src/stores/redis/conne
 import { parseRedisUrl } from '../../src/stores/redis/settings.ts';
 import type { Registration, Registry } from '../../src/stores/registry/registry.ts';
 import { openRedisRegistry } from '../../src/stores/registry/redis/redis.ts';
+import { FleetProcess } from '../support/fleet-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { lead, nothing } from '../support/redis-registry.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 const CALLERS = 500;
 const ALONE = 2_000;
@@ -33,6 +37,7 @@ export async function benchRedisRegistry(): Promise<void> {
     await registry.restore(nothing());
     console.log(`the registry in Redis, ${count} tenants with a model each:`);
     await measure(registry, redis, count);
+    await bootRouter(server, count);
     await registry.close();
   } finally {
     redis.close();
@@ -57,6 +62,27 @@ async function measure(registry: Registry, redis: RedisConnection, count: number
   const seconds = (performance.now() - startedAt) / 1000;
   if (entries !== 2 * count) throw new Error(`the snapshot has ${entries} entries`);
   row('snapshot', `${seconds.toFixed(1)} s, ${(count / seconds).toFixed(0)} models/s`);
+}
+
+/** A real router that reads all of it. */
+async function bootRouter({ url }: RedisServer, count: number): Promise<void> {
+  const env = { SHOAL_REGISTRY: url, SHOAL_TOKEN: 'the-secret-of-a-test-fleet' };
+  const ports = { '--port': await freePort() };
+  const router = new FleetProcess({ role: 'router', name: 'r0', args: ['--host', '127.0.0.1'], env, ports });
+  const startedAt = performance.now();
+  try {
+    await router.start();
+    await until('the table is whole', async () => {
+      const text = await (await fetch(`${router.origin}/metrics`)).text();
+      return Number(/^shoal_router_table_revision (\S+)$/m.exec(text)?.[1]) >= count;
+    });
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const status = await readFile(`/proc/${router.pid}/status`, 'utf8');
+    const rss = Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024);
+    row('a router, from its start to the whole table', `${seconds.toFixed(1)} s, RSS ${rss} MiB`);
+  } finally {
+    await router.kill();
+  }
   console.log('');
 }
 
