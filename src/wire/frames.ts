@@ -4,11 +4,12 @@ import type { ModelKey } from './model-key.ts';
 import { align8, sectionBytes, writeSection } from './tensor-section.ts';
 
 /**
- * Router <-> worker: one connection (HTTP/1.1 Upgrade, protocol `shoal-frames`), frames both ways, answers in
+ * Router <-> worker: one connection (HTTP/1.1 Upgrade, protocol `shoal-frames/<version>`), frames both ways, answers in
  * any order. All integers little-endian; a frame's length is a multiple of 8 and counts the whole frame.
  * A worker's main thread reads the 32-byte head and the key; the tensor section goes to a lane as it lies.
  */
-export const FRAME_PROTOCOL = 'shoal-frames';
+/** Changed with what frames mean: a worker refuses a router that speaks another one, and says which it speaks. */
+export const FRAME_PROTOCOL = 'shoal-frames/1';
 export const FRAME_PATH = '/frames';
 export const HEAD_BYTES = 32;
 

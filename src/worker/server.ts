@@ -67,8 +67,9 @@ export class WorkerServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     if (!this.#isAuthorized(request)) return refuseUpgrade(socket, '401 Unauthorized');
-    if (request.url !== FRAME_PATH || request.headers.upgrade !== FRAME_PROTOCOL)
-      return refuseUpgrade(socket, '404 Not Found');
+    if (request.url !== FRAME_PATH) return refuseUpgrade(socket, '404 Not Found');
+    if (request.headers.upgrade !== FRAME_PROTOCOL)
+      return refuseUpgrade(socket, `426 Upgrade Required\r\nupgrade: ${FRAME_PROTOCOL}`);
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${FRAME_PROTOCOL}\r\n\r\n`,
     );

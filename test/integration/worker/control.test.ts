@@ -28,17 +28,18 @@ test('without the token nothing is answered', async () => {
 });
 
 test('an upgrade to something else is refused', async () => {
-  for (const [path, protocol] of [
-    ['/other', FRAME_PROTOCOL],
-    [FRAME_PATH, 'websocket'],
-  ]) {
+  for (const [path, protocol, refusal] of [
+    ['/other', FRAME_PROTOCOL, /^HTTP\/1\.1 404 /],
+    [FRAME_PATH, 'websocket', /^HTTP\/1\.1 426 [^]*upgrade: shoal-frames\/\d+\r\n/],
+    [FRAME_PATH, 'shoal-frames/0', /^HTTP\/1\.1 426 /],
+  ] as const) {
     const { hostname, port } = new URL(worker.address);
     const socket = connect(Number(port), hostname);
     socket.write(
       `GET ${path} HTTP/1.1\r\nhost: w\r\nconnection: upgrade\r\nupgrade: ${protocol}\r\nauthorization: Bearer ${TOKEN}\r\n\r\n`,
     );
     const [head] = (await once(socket, 'data')) as [Buffer];
-    assert.match(head.toString(), /^HTTP\/1\.1 404 /);
+    assert.match(head.toString(), refusal);
     await once(socket, 'close');
   }
 });
