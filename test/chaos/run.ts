@@ -79,11 +79,14 @@ export async function runChaos({ seed, durationMs, say }: ChaosOptions): Promise
     );
     await sleep(Math.max(0, startedAtMs + durationMs - now()));
     const mendedAtMs = now();
-    await recovered(world, history, predictors, mendedAtMs + RECOVERY_MS, say);
+    const isWell = await recovered(world, history, predictors, mendedAtMs + RECOVERY_MS, say);
+    if (!isWell) say(await world.diagnosis());
     load.isOver = true;
     await Promise.all([...asking, registering]);
-    for (const difference of await unmet(world, history)) history.violations.push(difference);
-    await verify(world, history);
+    if (isWell) {
+      for (const difference of await unmet(world, history)) history.violations.push(difference);
+      await verify(world, history);
+    }
     const recoveryMs = now() - mendedAtMs;
     const { violations, answers, acknowledged, deletions } = history;
     if (violations.length > 0) say(world.fleet.log);
@@ -124,19 +127,19 @@ async function askOn(predictor: Predictor, entry: Entry, load: { isOver: boolean
   await Promise.all(underWay);
 }
 
-/** Resolves when for a while every prediction is answered and changes are acknowledged, in time or with a violation. */
+/** Whether in time, and for a while, every prediction was answered and changes were acknowledged. */
 async function recovered(
   world: World,
   history: History,
   predictors: readonly Predictor[],
   untilMs: number,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   let calm = 0;
   while (calm < 3) {
     if (performance.now() > untilMs) {
       history.violations.push(`not recovered ${RECOVERY_MS} ms after the last fault was mended`);
-      return;
+      return false;
     }
     const before = history.acknowledged;
     for (const predictor of predictors) predictor.takeCounts();
@@ -151,6 +154,7 @@ async function recovered(
     if (!isCalm)
       say(`not well yet: ${JSON.stringify({ counts, ready, changes: history.acknowledged - before })}`);
   }
+  return true;
 }
 
 /** Registry and object store agree, as the operator's own command sees it. */

@@ -67,6 +67,19 @@ export class World {
     return false;
   }
 
+  /** What routers say of the workers and of themselves. */
+  async diagnosis(): Promise<string> {
+    const views = this.routers.map(async ({ calls, process }) => {
+      const [workers, metrics] = await Promise.all([
+        calls.send('GET', '/v1/workers'),
+        calls.send('GET', '/metrics'),
+      ]);
+      const own = metrics.text.split('\n').filter((line) => /^shoal_(router|members|leader)/.test(line));
+      return [`--- ${process.name}`, workers.text, ...own].join('\n');
+    });
+    return (await Promise.all(views)).join('\n');
+  }
+
   /** Everything that Redis had, its disk included. */
   async wipeRedis(): Promise<void> {
     const { redis } = this.fleet;
