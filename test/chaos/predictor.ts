@@ -7,7 +7,7 @@ export interface PredictorDeps {
   readonly rng: Rng;
   readonly now: () => number;
   /** Counts what was heard other than answers. */
-  readonly onError: (code: string) => void;
+  readonly onError: (code: string, what: string) => void;
 }
 
 const MAX_X = 1_000;
@@ -49,7 +49,7 @@ export class Predictor {
       return;
     }
     this.#failures++;
-    onError(`predict ${reply.status} ${reply.code}`);
+    onError(`predict ${reply.status} ${reply.code}`, `${tenant} at ${router}: ${reply.text}`);
     if (!isHonest(reply))
       history.violations.push(`a prediction of ${tenant} at ${router}: ${reply.status} ${reply.text}`);
   }

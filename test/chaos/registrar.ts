@@ -9,7 +9,7 @@ export interface RegistrarDeps {
   readonly rng: Rng;
   /** Routers and managers: whoever is asked passes it on. */
   readonly entries: () => readonly Calls[];
-  readonly onError: (code: string) => void;
+  readonly onError: (code: string, what: string) => void;
 }
 
 const RETRY_MS = 200;
@@ -126,7 +126,7 @@ export class Registrar {
       const calls = all[rng.below(all.length)] as Calls;
       const reply = await action(calls);
       if (reply.status >= 200 && reply.status < 300) return true;
-      onError(`change ${reply.status} ${reply.code}`);
+      onError(`change ${reply.status} ${reply.code}`, reply.text);
       if (!isHonest(reply)) {
         history.violations.push(`a change at ${calls.origin}: ${reply.status} ${reply.text}`);
         return false;

@@ -36,15 +36,19 @@ const ASK_EVERY_MS = 25;
 const MAX_ASKED = 200;
 const STEP_EVERY_MS = 50;
 const RECOVERY_MS = 60_000;
+const SAMPLED = 20;
 
 /** One run: a fleet, its clients, faults, an end to the faults, recovery, and what all that came to. */
 export async function runChaos({ seed, durationMs, say }: ChaosOptions): Promise<ChaosResult> {
   await using world = await World.start(SIZE);
   const errors: Record<string, number> = {};
-  const onError = (code: string): void => {
-    errors[code] = (errors[code] ?? 0) + 1;
-  };
   const now = (): number => performance.now();
+  let startedAtMs = now();
+  const onError = (code: string, what: string): void => {
+    const count = (errors[code] = (errors[code] ?? 0) + 1);
+    // Some of them, to see what they are about.
+    if (count % SAMPLED === 1) say(`${((now() - startedAtMs) / 1_000).toFixed(1)} s, ${code}: ${what}`);
+  };
   const workers = world.fleet.workers.map(({ name }, index) => {
     return { id: name, zone: index % 2 === 0 ? 'a' : 'b', weight: 1 };
   });
@@ -68,7 +72,7 @@ export async function runChaos({ seed, durationMs, say }: ChaosOptions): Promise
       await sleep(STEP_EVERY_MS);
     }
   })();
-  const startedAtMs = now();
+  startedAtMs = now();
   const faults = planFaults(seed, durationMs, SIZE);
   try {
     // Mending takes its time; one of a kind of process is broken at once.
