@@ -116,7 +116,10 @@ function lastResort(
   for (const { id } of order) {
     const client = fleet.client(id);
     if (client === undefined || !client.isConnected || choice.refusedBy.has(client)) continue;
-    const rank = LAST_RESORTS.indexOf(client.health.standing(nowMs));
+    const standing = client.health.standing(nowMs);
+    // There is an answer for the caller already; a silent worker would only use up its deadline.
+    if (standing === 'silent' && choice.refusedBy.size > 0) continue;
+    const rank = LAST_RESORTS.indexOf(standing);
     if (rank >= bestRank) continue;
     best = client;
     bestRank = rank;

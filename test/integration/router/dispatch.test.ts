@@ -67,6 +67,19 @@ describe('dispatch', () => {
     assert.equal(alone.fakes[1]?.requests.length, 0);
   });
 
+  it('gives the refusal of one worker at once when the other of its shard is silent', async () => {
+    const limits = { workerPingMs: 20, workerFrozenMs: 60 };
+    const frozen = { answersPings: () => false };
+    const storeless = { onRequest: failing('STORE_UNAVAILABLE') };
+    const { fakes, parts, send } = await startDispatch(cleanups, [frozen, storeless], { limits });
+    await until('it is silent', () => parts.fleet.silent === 1);
+    assert.equal(await codeOf(send(60_000)), 'STORE_UNAVAILABLE');
+    assert.deepEqual(
+      fakes.map(({ requests }) => requests.length),
+      [0, 1],
+    );
+  });
+
   it('passes a worker over that said it stops, without a retry for each request', async () => {
     const { fakes, parts, send } = await startDispatch(cleanups, [
       { onRequest: failing('SHUTTING_DOWN') },
