@@ -57,9 +57,8 @@ export class WorkerSlot {
   /** Resolves when the worker answers; rejects when it ended or failed before, or took too long. */
   async start(): Promise<void> {
     const startedAt = performance.now();
-    const { id, journalFile } = this.#config;
-    // What the process before it left was read when it ended; it must not be taken for this one's.
-    rmSync(journalFile, { force: true });
+    const { id } = this.#config;
+    this.#judgeEarlierLife();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // Log lines go to the parent's stderr; a worker's stdout must not mix with what the command prints.
     const env = { ...process.env, ...WORKER_ENV };
@@ -117,6 +116,8 @@ export class WorkerSlot {
     const deadline = setTimeout(() => child.kill('SIGKILL'), this.#config.limits.drainMs + 1_000);
     await gone;
     clearTimeout(deadline);
+    // What had to be killed was told to end, and accuses nobody.
+    rmSync(this.#config.journalFile, { force: true });
   }
 
   /** To a process that is dying this is lost, and its end is told by 'close'. */
@@ -127,15 +128,10 @@ export class WorkerSlot {
   #onEnd(livedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
     this.#address = undefined;
     if (this.#stopping) return;
-    const { id, journalFile } = this.#config;
+    const { id } = this.#config;
     const { lease, logger, onDeath } = this.#deps;
     lease.end();
-    let report: CrashReport = { cause: undefined, entries: [] };
-    try {
-      report = readJournal(journalFile);
-    } catch (error) {
-      logger.error({ err: error, worker: id }, 'the crash journal can not be read: nobody is blamed');
-    }
+    const report = this.#takeJournal();
     // The member stays until its lease is over: its models keep their place, and routers stand in for it until it's back.
     this.#youngDeaths = livedMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;
     const delayMs = this.#restartLater();
@@ -144,6 +140,34 @@ export class WorkerSlot {
       'worker died; starting it again',
     );
     onDeath(id, signal, report);
+  }
+
+  /**
+   * A journal that nobody has read: everything was killed at once, as a container is that has used up its memory. Who
+   * did it isn't known, as with any SIGKILL.
+   */
+  #judgeEarlierLife(): void {
+    const { id } = this.#config;
+    const report = this.#takeJournal();
+    if (report.entries.length === 0) return;
+    this.#deps.logger.error({ worker: id, ...report }, 'worker was killed with the process that started it');
+    this.#deps.onDeath(id, 'SIGKILL', report);
+  }
+
+  /** Each death is judged once, and its journal isn't taken for that of the next process. */
+  #takeJournal(): CrashReport {
+    const { id, journalFile } = this.#config;
+    try {
+      const report = readJournal(journalFile);
+      rmSync(journalFile, { force: true });
+      return report;
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error, worker: id },
+        'the crash journal can not be read: nobody is blamed',
+      );
+      return { cause: undefined, entries: [] };
+    }
   }
 
   /** Again and again: a machine without memory or descriptors for a process has them later. */

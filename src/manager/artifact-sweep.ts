@@ -32,6 +32,8 @@ export async function sweepArtifacts({
     if (signal.aborted) return 0;
     for (const digest of digests) referenced.add(shortOf(digest));
   }
+  // An empty registry says nothing of what is there: it may have lost everything.
+  if (referenced.size === 0) return 0;
   let deleted = 0;
   for (const store of [artifacts, plans]) {
     for await (const { digest, usedMs } of store.list()) {

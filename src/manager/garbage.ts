@@ -70,6 +70,11 @@ async function neededContents({
   };
   const position = await registry.position();
   const heads = await records?.heads();
+  if (position === undefined && (heads?.size ?? 0) === 0)
+    throw new ShoalError(
+      'STORE_UNAVAILABLE',
+      'the registry has no history, and there are no records of it: what is needed is not known',
+    );
   const comparison = heads === undefined ? undefined : new Comparison(heads);
   for await (const page of registry.records()) {
     for (const record of page) {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { ShoalError } from '../core/errors.ts';
 import type { Position } from '../stores/registry/position.ts';
 import type { RegistryRecord } from '../stores/registry/records.ts';
 import type { Registry } from '../stores/registry/registry.ts';
@@ -16,8 +17,11 @@ const LOST_REVISIONS = 1_000_000;
 /** A name that nobody can have. */
 const NOBODY: Name = { tenant: '_', model: '_' };
 
+const BOTH_EMPTY =
+  'Redis and the object store are both empty, and this manager knows that there were models: neither is taken for the truth. Look whether bucket and prefix are right, and restore what was lost; if all of it is meant to be gone, start the managers anew';
+
 export interface HealDeps {
-  readonly registry: Pick<Registry, 'position' | 'record' | 'records' | 'restore'>;
+  readonly registry: Pick<Registry, 'position' | 'isUnbroken' | 'record' | 'records' | 'restore'>;
   readonly records: RecordObjects;
   readonly logger: Logger;
   /**
@@ -25,6 +29,8 @@ export interface HealDeps {
    * have lost who leads too.
    */
   readonly othersEnded: () => Promise<void>;
+  /** This process has seen changes of the registry: that both sides are empty is not the truth then. */
+  readonly hasSeenChanges?: boolean;
   /** Ends it half done. */
   readonly signal: AbortSignal;
 }
@@ -47,26 +53,41 @@ export interface Healed {
  */
 export async function healRegistry(deps: HealDeps): Promise<Healed> {
   const { registry, records, othersEnded, signal } = deps;
+  const isUnbroken = await registry.isUnbroken();
   let position = await registry.position();
   let heads = await records.heads();
-  if (heads.size > 0 && heads.highest > (position?.revision ?? 0)) {
+  const isBehind = heads.highest > (position?.revision ?? 0);
+  if (isBehind || (position !== undefined && !isUnbroken)) {
     await othersEnded();
     position = await registry.position();
     heads = await records.heads();
   }
   const comparison = new Comparison(heads);
+  let isEmpty = heads.size === 0;
   for await (const page of registry.records()) {
     signal.throwIfAborted();
+    isEmpty &&= page.length === 0;
     for (const record of page) comparison.see(record);
   }
+  if (isEmpty && deps.hasSeenChanges === true) throw new ShoalError('STORE_UNAVAILABLE', BOTH_EMPTY);
+  await checkStillAt(registry, position);
   const { restore, write, wentBack } = comparison.end(position);
   for (const names of chunks(write)) await Promise.all(names.map((name) => writeRecord(deps, name)));
   const corrupt: string[] = [];
-  if (position === undefined || wentBack || restore.length > 0) {
-    const floor = wentBack && heads.size > 0 ? heads.highest + LOST_REVISIONS : 0;
+  if (wentBack || !isUnbroken || restore.length > 0) {
+    const highest = Math.max(heads.highest, position?.revision ?? 0);
+    const floor = (wentBack || !isUnbroken) && highest > 0 ? highest + LOST_REVISIONS : 0;
     position = await registry.restore(pages(deps, restore, floor, corrupt));
   }
+  if (position === undefined) throw new Error('a registry without a history has not gone back');
   return { position, wentBack, restored: restore.length - corrupt.length, written: write.length, corrupt };
+}
+
+/** What was seen of a registry that was emptied meanwhile is not there any more. */
+async function checkStillAt(registry: HealDeps['registry'], before: Position | undefined): Promise<void> {
+  const after = await registry.position();
+  if (after?.history === before?.history && after?.revision === before?.revision) return;
+  throw new ShoalError('STORE_UNAVAILABLE', 'registry: it changed while it was compared');
 }
 
 async function writeRecord({ registry, records }: HealDeps, { tenant, model }: Name): Promise<void> {

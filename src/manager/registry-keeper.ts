@@ -12,6 +12,7 @@ import type { RecordObjects } from '../stores/records/records.ts';
 import { RecordTidy } from '../stores/records/record-tidy.ts';
 import { RecordWriter } from '../stores/records/record-writer.ts';
 import { gauge } from '../telemetry/gauge.ts';
+import { LastingTrouble } from '../telemetry/lasting-trouble.ts';
 import { healRegistry } from './heal.ts';
 
 export interface KeeperDeps {
@@ -28,8 +29,6 @@ export interface KeeperDeps {
   readonly random: () => number;
 }
 
-type Why = 'lead' | 'went_back';
-
 /** The lead that changes are made under. */
 interface Lead {
   readonly term: number;
@@ -42,7 +41,7 @@ interface Lead {
  *     const records = new RecordObjects(objects, limits);
  *     const keeper = new RegistryKeeper({ candidate, records, limits, logger, metrics, now, random });
  *     const redisRegistry = openRedisRegistry({ redis, limits, fence: () => candidate.fence(),
- *                                               onWentBack: () => keeper.wentBack() });
+ *                                               onWentBack: () => keeper.doubt() });
  *     const registry = keeper.keep(redisRegistry);   // what the manager's role gets; routers may read the other
  *     ...
  *     await keeper.close();                          // after the last request, before candidate and stores
@@ -61,7 +60,7 @@ export class RegistryKeeper implements Changes {
   #unwatch: () => void = () => undefined;
   /** Undefined: no changes now. */
   #lead: Lead | undefined;
-  #why: Why = 'lead';
+  #hasSeenChanges = false;
   #corrupt = 0;
   /** When this manager was last seen to have taken the lead. */
   #ledSinceMs = 0;
@@ -78,7 +77,7 @@ export class RegistryKeeper implements Changes {
     this.#tidy = new RecordTidy({ ...deps, signal: this.#stop.signal });
     this.#heals = new Counter({
       name: 'shoal_registry_heals_total',
-      help: 'Comparisons of registry and object store that found a difference, by reason: lead (this manager took the lead), went_back (the registry lost changes).',
+      help: 'Comparisons of registry and object store that found a difference: went_back (the registry had lost changes, and got them back) or lead (anything else, as a leader leaves it that dies).',
       labelNames: ['why'],
       registers: [deps.metrics],
     });
@@ -111,9 +110,8 @@ export class RegistryKeeper implements Changes {
     this.#watchers.add(onOpen);
   }
 
-  /** The registry lost changes, or has another history, or none. */
-  wentBack(): void {
-    this.#why = 'went_back';
+  /** For the registry too: it lost changes, or may have; or it has another history, or none. */
+  doubt(): void {
     this.#lead = undefined;
     this.#look();
   }
@@ -212,16 +210,17 @@ export class RegistryKeeper implements Changes {
     const registry = this.#registry;
     if (term === undefined || registry === undefined) return;
     const begunMs = now();
-    const why = this.#why;
     const left = await registry.position();
-    if ((await records.takeClean(left)) && left !== undefined) {
+    const isUnbroken = await registry.isUnbroken();
+    if ((await records.takeClean(left)) && left !== undefined && isUnbroken) {
       logger.info({ term, ...left }, 'the registry is as the manager that led before left it');
       this.#open(term, left);
       return;
     }
     const othersEnded = (): Promise<void> => this.#othersEnded();
     const { signal } = this.#stop;
-    const healed = await healRegistry({ registry, records, logger, othersEnded, signal });
+    const hasSeenChanges = this.#hasSeenChanges;
+    const healed = await healRegistry({ registry, records, logger, othersEnded, signal, hasSeenChanges });
     const { position, wentBack, restored, written, corrupt } = healed;
     this.#corrupt = corrupt.length;
     const facts = {
@@ -232,11 +231,12 @@ export class RegistryKeeper implements Changes {
       corrupt: corrupt.length,
       ms: Math.round(now() - begunMs),
     };
-    if (wentBack || restored > 0 || written > 0) {
-      this.#heals.labels(wentBack ? 'went_back' : why).inc();
+    const hadLost = wentBack && restored > 0;
+    if (restored > 0 || written > 0) {
+      this.#heals.labels(hadLost ? 'went_back' : 'lead').inc();
       logger.warn(
         facts,
-        wentBack ? 'the registry had lost changes and got them back' : 'the registry was healed',
+        hadLost ? 'the registry had lost changes and got them back' : 'the registry was healed',
       );
     } else {
       logger.info(facts, 'registry and object store agree');
@@ -250,7 +250,6 @@ export class RegistryKeeper implements Changes {
   #open(term: number, { history, revision }: Position): void {
     this.#turnAgain = this.#deps.candidate.fence()?.term !== term;
     if (this.#turnAgain) return;
-    this.#why = 'lead';
     this.#writer?.begin(history);
     this.#lead = { term, floor: revision };
     this.#watchers.tell(undefined);
@@ -271,13 +270,17 @@ export class RegistryKeeper implements Changes {
   async #askInTime(registry: Registry): Promise<void> {
     const { limits, logger } = this.#deps;
     const { signal } = this.#stop;
+    const trouble = new LastingTrouble(logger);
     for (;;) {
       await sleep(limits.registryAskMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      if (this.#lead === undefined) continue;
-      await registry.position().catch((error: unknown) => {
-        logger.info({ err: error }, 'the registry does not answer');
-      });
+      try {
+        this.#hasSeenChanges ||= ((await registry.position())?.revision ?? 0) > 0;
+        if (this.#lead !== undefined && !(await registry.isUnbroken())) this.doubt();
+        trouble.over('the registry answers again');
+      } catch (error) {
+        trouble.tell('the registry does not answer', error);
+      }
     }
   }
 

@@ -8,8 +8,13 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { ObjectStore } from '../../src/stores/objects/objects.ts';
-import { registration } from '../contract/registry-support.ts';
-import { KeptRedis, recordsOf } from '../support/kept.ts';
+import { connectRedis } from '../../src/stores/redis/connection.ts';
+import { parseRedisUrl } from '../../src/stores/redis/settings.ts';
+import { openRedisRegistry } from '../../src/stores/registry/redis/redis.ts';
+import { RevisionGapError } from '../../src/stores/registry/registry.ts';
+import { readTable, registration } from '../contract/registry-support.ts';
+import { KEPT_REDIS_LIMITS, KeptRedis, recordsOf } from '../support/kept.ts';
+import { freePort } from '../support/free-port.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { freshObjects } from '../support/s3-objects.ts';
 import { S3Server } from '../support/s3-server.ts';
@@ -97,6 +102,105 @@ class Registering {
     assert.deepEqual(missing, [], `of ${this.acknowledged.length} acknowledged`);
   }
 }
+
+test('that a history begins is no loss, nor is a restart under which nothing was lost', async () => {
+  const only = manager('only');
+  await only.ready();
+  await only.registry.putTenant('acme', {});
+  const before = await only.raw.position();
+  await command('SAVE');
+  await redis.restart();
+  await until('it has another history', async () => {
+    const now = await only.raw.position().catch(() => undefined);
+    return now !== undefined && now.history !== before?.history;
+  });
+  await only.ready();
+  const metrics = await only.metrics.metrics();
+  assert.match(metrics, /shoal_registry_heals_total\{why="went_back"\} 0/);
+  assert.match(metrics, /shoal_registry_heals_total\{why="lead"\} 0/);
+});
+
+/** One who follows sees a change that is neither acknowledged nor recorded, and that Redis then loses. */
+async function loseWhatWasSeen(url: string, before: () => Promise<void>, lose: () => Promise<void>) {
+  const only = new KeptRedis(url, objects, 'only', { ...KEPT_REDIS_LIMITS, registryAskMs: 600_000 });
+  open.push(only);
+  await only.ready();
+  await only.registry.putTenant('acme', {});
+  await before();
+  const connection = connectRedis(parseRedisUrl(url), KEPT_REDIS_LIMITS);
+  open.push(connection);
+  const fence = () => only.candidate.fence();
+  const deps = { redis: connection, limits: KEPT_REDIS_LIMITS, fence, onWentBack: () => undefined };
+  const unheard = openRedisRegistry(deps);
+  await unheard.putTenant('seen', {});
+  const table = await readTable(unheard);
+  await lose();
+  const comesOff = (action: () => Promise<unknown>) => () =>
+    action().then(
+      () => true,
+      () => false,
+    );
+  await until(
+    'a change is acknowledged again',
+    comesOff(() => only.registry.putTenant('after', {})),
+  );
+  await until(
+    'who follows is connected',
+    comesOff(() => unheard.position()),
+  );
+  const following = unheard.follow(table.position, AbortSignal.timeout(20_000));
+  await assert.rejects(following[Symbol.asyncIterator]().next(), RevisionGapError);
+  assert.deepEqual(Object.keys((await readTable(unheard)).state()), ['acme', 'after']);
+}
+
+test('who has seen a change that a restart lost, and nobody acknowledged, misses none of those after it', async () => {
+  await loseWhatWasSeen(
+    redis.url,
+    () => command('SAVE'),
+    () => redis.restart(),
+  );
+});
+
+test('the same when a failover of Sentinel loses it', async () => {
+  const [port, sentinelPort] = [await freePort(), await freePort()];
+  const replica = new RedisServer(port, ['save ""', `replicaof 127.0.0.1 ${redis.port}`]);
+  const settings = ['down-after-milliseconds main 300', 'failover-timeout main 2000'];
+  const monitor = [`monitor main 127.0.0.1 ${redis.port} 1`, ...settings];
+  const sentinel = new RedisServer(
+    sentinelPort,
+    monitor.map((line) => `sentinel ${line}`),
+    ['--sentinel'],
+  );
+  open.push(replica, sentinel);
+  await command('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
+  await replica.restart();
+  await sentinel.restart();
+  const hasAll = async (): Promise<void> => {
+    const [master, backup, watcher] = [
+      new Redis(redis.port, '127.0.0.1'),
+      new Redis(port, '127.0.0.1'),
+      new Redis(sentinelPort, '127.0.0.1'),
+    ];
+    try {
+      await until('the replica has all', async () => {
+        await master.set('probe', 'x');
+        return (await master.wait(1, 1_000)) === 1;
+      });
+      await until('the sentinel knows it', async () => {
+        const replicas = await watcher.call('SENTINEL', 'replicas', 'main');
+        return (replicas as unknown[]).length === 1;
+      });
+      await backup.save();
+    } finally {
+      for (const client of [master, backup, watcher]) client.disconnect();
+    }
+    await replica.kill();
+  };
+  await loseWhatWasSeen(`redis+sentinel://127.0.0.1:${sentinelPort}/main`, hasAll, async () => {
+    await redis.kill();
+    await replica.restart();
+  });
+});
 
 test('FLUSHALL under a leader at work loses nothing that was acknowledged', async () => {
   const only = manager('only');

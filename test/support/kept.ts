@@ -105,7 +105,7 @@ export class KeptRedis {
     const keeper = new RegistryKeeper(deps);
     this.candidate = candidate;
     this.keeper = keeper;
-    const onWentBack = (): void => keeper.wentBack();
+    const onWentBack = (): void => keeper.doubt();
     this.raw = openRedisRegistry({ redis, limits, fence: () => candidate.fence(), onWentBack });
     this.registry = keeper.keep(this.raw);
     candidate.stand(`http://${id}`);

@@ -6,7 +6,9 @@ import { parseRedisUrl } from '../../src/stores/redis/settings.ts';
 import type { RegistryRecord } from '../../src/stores/registry/records.ts';
 import { openRedisRegistry, type RedisRegistryDeps } from '../../src/stores/registry/redis/redis.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
+import type { Table } from '../contract/registry-model.ts';
 import { Happening } from './happening.ts';
+import { until } from './until.ts';
 import { RedisServer, type RedisServerOptions } from './redis-server.ts';
 
 const CAMPAIGN = new RedisScript(new URL('../../src/stores/leader/campaign.lua', import.meta.url));
@@ -73,4 +75,17 @@ export class RedisRegistries {
   async close(): Promise<void> {
     for (const close of this.#open.splice(0).toReversed()) await close();
   }
+}
+
+export async function isBack({ registry }: OpenedRegistry): Promise<void> {
+  const answers = (): Promise<boolean> =>
+    registry.position().then(
+      () => true,
+      () => false,
+    );
+  await until('Redis answers again', answers);
+}
+
+export function nextPage(registry: Registry, table: Table) {
+  return registry.follow(table.position, AbortSignal.timeout(20_000))[Symbol.asyncIterator]().next();
 }

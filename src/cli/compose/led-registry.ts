@@ -33,7 +33,7 @@ export function openLedRegistry(
     now,
     random: Math.random,
   });
-  const onWentBack = (): void => keeper.wentBack();
+  const onWentBack = (): void => keeper.doubt();
   const followed = openRedisRegistry({ redis, limits, fence: () => candidate.fence(), onWentBack });
   stack.defer(() => followed.close());
   const registry = keeper.keep(followed);

@@ -103,13 +103,7 @@ class S3Artifacts implements ArtifactStore {
   }
 
   delete(digest: Digest, unusedMs: number): Promise<boolean> {
-    return this.#placing.run(digest, async () => {
-      const head = await this.#objects.head(keyOf(digest));
-      if (head === undefined || Date.now() - head.modifiedMs < unusedMs) return false;
-      this.#sound.forget(keyOf(digest));
-      await this.#objects.delete(keyOf(digest));
-      return true;
-    });
+    return this.#placing.run(digest, () => this.#sound.deleteUnused(keyOf(digest), unusedMs));
   }
 
   async #store(spooled: Spooled): Promise<void> {

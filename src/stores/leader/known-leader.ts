@@ -1,8 +1,9 @@
+import { Watchers } from '../members/watchers.ts';
 import type { Leader } from './leader.ts';
 
 /** Who leads as last heard, and who wants to hear of it. */
 export class KnownLeader {
-  readonly #watchers = new Set<(leader: Leader | undefined) => void>();
+  readonly #watchers = new Watchers<Leader | undefined>();
   #leader: Leader | undefined;
 
   get current(): Leader | undefined {
@@ -14,13 +15,10 @@ export class KnownLeader {
     if (before?.id === leader?.id && before?.term === leader?.term && before?.address === leader?.address)
       return;
     this.#leader = leader;
-    for (const watcher of this.#watchers) watcher(leader);
+    this.#watchers.tell(leader);
   }
 
   watch(onChange: (leader: Leader | undefined) => void): () => void {
-    // A function of our own, so that one callback given twice is two watches.
-    const watcher = (leader: Leader | undefined): void => onChange(leader);
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return this.#watchers.add(onChange);
   }
 }

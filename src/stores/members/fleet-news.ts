@@ -32,6 +32,8 @@ export class FleetNews {
   readonly #waiting: RedisConnection;
   readonly #stopping = new AbortController();
   readonly #done: Promise<void>;
+  /** The id of the last that was read. */
+  #after: string | undefined;
 
   constructor(deps: FleetNewsDeps, events: FleetNewsEvents) {
     this.#deps = deps;
@@ -50,11 +52,10 @@ export class FleetNews {
   async #run(): Promise<void> {
     const { limits, logger } = this.#deps;
     const { signal } = this.#stopping;
-    let after: string | undefined;
     while (!signal.aborted) {
       try {
-        after ??= await this.#latest();
-        after = await this.#read(after);
+        this.#after ??= await this.#latest();
+        await this.#read(this.#after);
       } catch (error) {
         if (signal.aborted) return;
         logger.debug({ err: error }, 'no news of the fleet: the registry could not be asked');
@@ -71,21 +72,27 @@ export class FleetNews {
     return last[0]?.[0] ?? '0-0';
   }
 
-  /** Resolves to the id of the last that was read. */
-  async #read(after: string): Promise<string> {
+  async #read(after: string): Promise<void> {
     const key = this.#deps.redis.key('fleet');
     const streams = await this.#waiting.call('news', (commands) =>
       commands.xread('COUNT', PAGE, 'BLOCK', BLOCK_MS, 'STREAMS', key, after),
     );
-    let last = after;
     for (const [, entries] of (streams ?? []) as [string, [string, string[]][]][]) {
-      for (const [id, [kind, value = '']] of entries) {
-        last = id;
-        if (kind === 'death') this.#events.died(JSON.parse(value) as WorkerDeath);
-        else if (kind === 'leader') this.#events.ledAnew();
-        else this.#events.changed();
+      for (const [id, entry] of entries) {
+        this.#after = id;
+        this.#tell(entry);
       }
     }
-    return last;
+  }
+
+  /** What can't be told, as another release may write it, must not keep what comes after it. */
+  #tell([kind, value = '']: string[]): void {
+    try {
+      if (kind === 'death') this.#events.died(JSON.parse(value) as WorkerDeath);
+      else if (kind === 'leader') this.#events.ledAnew();
+      else this.#events.changed();
+    } catch (error) {
+      this.#deps.logger.error({ err: error, kind }, 'news of the fleet could not be used');
+    }
   }
 }

@@ -69,7 +69,7 @@ export class S3Calls {
           `the object store ${where}: ${doing} waited too long in line`,
         );
       const stop = new AbortController();
-      const timer = setTimeout(() => stop.abort(), this.msFor(bytes));
+      const timer = setTimeout(() => stop.abort(), this.#msFor(bytes));
       try {
         return await action(stop.signal);
       } catch (error) {
@@ -80,7 +80,7 @@ export class S3Calls {
     });
   }
 
-  msFor(bytes: number): number {
+  #msFor(bytes: number): number {
     return this.limits.s3CallMs + (bytes / this.limits.s3BytesPerSecond) * 1_000;
   }
 

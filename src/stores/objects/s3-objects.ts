@@ -16,6 +16,7 @@ import { ShoalError } from '../../core/errors.ts';
 import type { ListedObject, ObjectHead, ObjectStore, ObjectStream } from './objects.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { isMissing, s3Failure } from './s3-failure.ts';
+import { listObjects } from './s3-listing.ts';
 
 /** What one call deletes at most. */
 const DELETED_AT_ONCE = 1_000;
@@ -132,27 +133,21 @@ export class S3Objects implements ObjectStore {
     });
   }
 
-  async *list(prefix: string, startAfter?: string): AsyncGenerator<readonly ListedObject[]> {
-    let after = startAfter === undefined ? undefined : this.#prefix + startAfter;
-    for (;;) {
-      const place = { Bucket: this.#bucket, Prefix: this.#prefix + prefix };
-      // By the last key and not by a token, so that a walk can go on after anything.
-      const command = () =>
-        new ListObjectsV2Command({ ...place, ...(after === undefined ? {} : { StartAfter: after }) });
-      const page = await this.#call(`listing ${prefix}`, 0, (abortSignal) =>
-        this.#calls.client.send(command(), { abortSignal }),
-      );
-      const found = page.Contents ?? [];
-      if (found.length > 0) {
-        yield found.map(({ Key = '', Size = 0, LastModified }) => ({
-          key: Key.slice(this.#prefix.length),
-          bytes: Size,
-          modifiedMs: LastModified?.getTime() ?? 0,
-        }));
-      }
-      if (page.IsTruncated !== true || found.length === 0) return;
-      after = found.at(-1)?.Key;
-    }
+  list(prefix: string, startAfter?: string): AsyncGenerator<readonly ListedObject[]> {
+    return listObjects(
+      {
+        prefix: this.#prefix,
+        where: this.#where,
+        ask: (given) => {
+          const command = () => new ListObjectsV2Command({ Bucket: this.#bucket, ...given });
+          return this.#call(`listing ${prefix}`, 0, (abortSignal) =>
+            this.#calls.client.send(command(), { abortSignal }),
+          );
+        },
+      },
+      prefix,
+      startAfter,
+    );
   }
 
   async touch(key: string): Promise<boolean> {

@@ -44,6 +44,15 @@ export class SoundObjects {
     return this.#objects.touch(key);
   }
 
+  /** Deletes what nobody has put or used for so long; answers whether it did. */
+  async deleteUnused(key: string, unusedMs: number): Promise<boolean> {
+    const head = await this.#objects.head(key);
+    if (head === undefined || this.#now() - head.modifiedMs < unusedMs) return false;
+    this.#seen.delete(key);
+    await this.#objects.delete(key);
+    return true;
+  }
+
   forget(key: string): void {
     this.#seen.delete(key);
   }

@@ -121,13 +121,7 @@ class S3Plans implements ObjectPlans {
   }
 
   #delete(key: string, unusedMs: number): Promise<boolean> {
-    return this.#placing.run(key, async () => {
-      const head = await this.#objects.head(key);
-      if (head === undefined || Date.now() - head.modifiedMs < unusedMs) return false;
-      this.#sound.forget(key);
-      await this.#objects.delete(key);
-      return true;
-    });
+    return this.#placing.run(key, () => this.#sound.deleteUnused(key, unusedMs));
   }
 
   #remember(structure: Digest): void {

@@ -22,6 +22,8 @@ const MAX_KNOWN = 100_000;
 export interface Changes {
   /** STORE_UNAVAILABLE when it may not: then nothing is changed. */
   begin(): ChangeUnderWay;
+  /** Registry and records may differ, nobody knows in what: there are no changes until they have been compared. */
+  doubt(): void;
 }
 
 export interface ChangeUnderWay {
@@ -82,7 +84,11 @@ export class KeptRegistry implements Registry {
 
   deleteTenant(tenant: string): Promise<{ revision: number }> {
     return this.#change([{ tenant }], async () => {
-      const result = await this.#registry.deleteTenant(tenant);
+      const result = await this.#registry.deleteTenant(tenant).catch((error: unknown) => {
+        // Some of its models may be gone already, and that they are is not to be told to anybody.
+        if (isUncertain(error)) this.#changes.doubt();
+        throw error;
+      });
       return { result, changed: [{ tenant, revision: result.revision, deleted: true }] };
     });
   }
@@ -128,6 +134,9 @@ export class KeptRegistry implements Registry {
 
   position() {
     return this.#registry.position();
+  }
+  isUnbroken() {
+    return this.#registry.isUnbroken();
   }
   version(tenant: string, model: string, version: string) {
     return this.#registry.version(tenant, model, version);
@@ -199,7 +208,7 @@ export class KeptRegistry implements Registry {
     try {
       return await change();
     } catch (error) {
-      if (!(error instanceof ShoalError) || error.code === 'STORE_UNAVAILABLE') {
+      if (isUncertain(error)) {
         this.#writer.owe(names);
         throw error;
       }
@@ -244,6 +253,11 @@ export class KeptRegistry implements Registry {
       this.#known.delete(oldest);
     }
   }
+}
+
+/** What it failed at may have been done. */
+function isUncertain(error: unknown): boolean {
+  return !(error instanceof ShoalError) || error.code === 'STORE_UNAVAILABLE';
 }
 
 function uniqueNames(ids: readonly { tenant: string; model: string }[]): Name[] {

@@ -20,6 +20,8 @@ export class RedisConnection {
   readonly #where: string;
   #lastError = '';
   #calls = 0;
+  /** One for all calls that wait. */
+  #connecting: Promise<void> | undefined;
 
   /** `blockMs`: how long a call may wait inside Redis (XREAD BLOCK) beyond what calls may take anyway. */
   constructor(settings: RedisSettings, limits: RedisLimits, blockMs: number) {
@@ -74,17 +76,26 @@ export class RedisConnection {
     const redis = this.#redis;
     if (redis.status === 'ready') return;
     if (redis.status === 'connecting' || redis.status === 'connect') {
-      await new Promise<void>((resolve) => {
-        const events = ['ready', 'close', 'end'] as const;
-        const done = (): void => {
-          for (const event of events) redis.off(event, done);
-          resolve();
-        };
-        for (const event of events) redis.on(event, done);
+      this.#connecting ??= this.#decided().finally(() => {
+        this.#connecting = undefined;
       });
+      await this.#connecting;
     }
     if ((redis.status as string) === 'ready') return;
     throw unavailable(this.#where, `no connection${this.#lastError === '' ? '' : ` (${this.#lastError})`}`);
+  }
+
+  /** Resolves when the connection that is being made is there, or isn't. */
+  #decided(): Promise<void> {
+    const redis = this.#redis;
+    return new Promise((resolve) => {
+      const events = ['ready', 'close', 'end'] as const;
+      const done = (): void => {
+        for (const event of events) redis.off(event, done);
+        resolve();
+      };
+      for (const event of events) redis.on(event, done);
+    });
   }
 }
 

@@ -17,6 +17,11 @@ import type { RegistryRecord } from './records.ts';
 export interface Registry {
   /** Where the change log ends. Undefined: there is no history, or it has lost changes that this process knows of. */
   position(): Promise<Position | undefined>;
+  /**
+   * Whether the store has run without a break since the history began. After one it may lack changes that nobody
+   * acknowledged but followers have seen: it takes none until another history has begun.
+   */
+  isUnbroken(): Promise<boolean>;
 
   /** Registers versions, each on its own terms, in one commit: one outcome a registration, in order. */
   register(registrations: readonly Registration[]): Promise<RegisterOutcome[]>;

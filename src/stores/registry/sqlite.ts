@@ -91,6 +91,10 @@ class SqliteRegistry implements Registry {
   position() {
     return this.#call('position');
   }
+  /** What is committed is on the disk, and whoever follows reads it there. */
+  async isUnbroken() {
+    return true;
+  }
   register(registrations: readonly Registration[]) {
     return this.#commits.add(registrations);
   }

@@ -102,3 +102,13 @@ it('a sweep deletes what no version has and nobody has used for an hour, and not
   assert.equal(await artifacts.holds(old.digest), false);
   for (const each of [digest, preparedDigest, young.digest]) assert.equal(await artifacts.holds(each), true);
 });
+
+it('a sweep deletes nothing for a registry that names nothing: it may have lost everything', async () => {
+  const { artifacts, plans } = app;
+  const old = await artifacts.putBytes(Buffer.from('all that is left'));
+  await utimes(fileOf(old.digest), 1, 1);
+  const { signal } = new AbortController();
+  async function* digests() {}
+  assert.equal(await sweepArtifacts({ artifacts, plans, registry: { digests }, now: Date.now, signal }), 0);
+  assert.equal(await artifacts.holds(old.digest), true);
+});

@@ -68,6 +68,21 @@ describe('a connection to Redis', { timeout: 60_000 }, () => {
     await until('it answers again', answers);
   });
 
+  it('lets any number of calls wait for a connection that is being made, without a warning', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const fresh = connectRedis(parseRedisUrl(`redis://:hush@127.0.0.1:${server.port}`), limits);
+    try {
+      const pings = Array.from({ length: 50 }, () => fresh.call('PING', (redis) => redis.ping()));
+      assert.deepEqual(new Set(await Promise.all(pings)), new Set(['PONG']));
+      assert.deepEqual(warnings, []);
+    } finally {
+      process.off('warning', onWarning);
+      fresh.close();
+    }
+  });
+
   it('waits longer for what waits inside Redis', async () => {
     const waiting = connection.forWaiting(30_000);
     assert.equal(await waiting.call('BLPOP', (redis) => redis.blpop('nothing', 0.5)), null);

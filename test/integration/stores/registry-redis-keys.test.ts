@@ -21,6 +21,24 @@ describe('what the registry has in Redis', { timeout: 60_000 }, () => {
     assert.deepEqual((await readTable(registry)).state(), {});
   });
 
+  it('restored as deleted, a tenant loses all its older models, however many, and no newer one', async () => {
+    const server = await made.start();
+    const { registry } = await made.leader(server.url);
+    const names = Array.from({ length: 1_100 }, (_, index) => `m${index}`);
+    await registry.register(names.map((model) => registration({ model })));
+    const { revision } = await registry.putTenant('acme', {});
+    await registry.register([registration({ model: 'newer' })]);
+    async function* pages() {
+      yield [{ kind: 'tenant', tenant: 'acme', revision } as const];
+    }
+    await registry.restore(pages());
+    const { items } = await registry.models('acme', { pageSize: 10 });
+    assert.deepEqual(
+      items.map(({ model }) => model),
+      ['newer'],
+    );
+  });
+
   it('a snapshot has every model once, whatever the number of tenants and of versions', async () => {
     const server = await made.start();
     const { registry } = await made.leader(server.url);

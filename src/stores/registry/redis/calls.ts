@@ -32,6 +32,8 @@ export function registryScript(name: string): RedisScript {
   return new RedisScript(file(name), file('common'));
 }
 
+const UNBROKEN = registryScript('unbroken');
+
 /** How the registry's scripts are called: with what this process knows of the history, and what it then knows. */
 export class Calls {
   readonly redis: RedisConnection;
@@ -104,14 +106,15 @@ export class Calls {
   /** STORE_UNAVAILABLE when nothing was changed, or it isn't known whether. */
   async change(script: RedisScript, args: readonly ScriptArgument[]): Promise<Changed> {
     const before = this.history.known;
-    const { position, rest } = await this.restoring(script, args);
+    const [name, second, ...rest] = await this.leading(script, args);
+    const position = positionFrom(name, second);
     if (position === undefined) throw new Error('a change has told no position');
     this.history.see(position, before);
     return { revision: position.revision, rest };
   }
 
-  /** A script of a restoration, which has no position until its end. */
-  async restoring(script: RedisScript, args: readonly ScriptArgument[]): Promise<Read> {
+  /** What a script replies that only who leads may run. */
+  async leading(script: RedisScript, args: readonly ScriptArgument[]): Promise<readonly unknown[]> {
     const { known } = this.history;
     const { limits, nowMs } = this.#deps;
     const fence = this.history.fence();
@@ -124,9 +127,14 @@ export class Calls {
       logEntries: limits.changeLogEntries,
       versionsPerModel: limits.versionsPerModel,
     };
-    const [name, second, ...rest] = await this.#run(script, [JSON.stringify(header), ...args]);
-    if (name === '') throw this.history.refused(second as Refused);
-    return { position: positionFrom(name, second), rest };
+    const reply = await this.#run(script, [JSON.stringify(header), ...args]);
+    if (reply[0] === '') throw this.history.refused(reply[1] as Refused);
+    return reply;
+  }
+
+  async isUnbroken(): Promise<boolean> {
+    this.#checkOpen();
+    return (await UNBROKEN.run(this.redis, [this.meta], [])) === 1;
   }
 
   /** The JSON of interned values, in the order of their ids. */

@@ -34,6 +34,7 @@ import type {
 import { type Calls, registryScript } from './calls.ts';
 import { encodeRecords, encodeRegistrations } from './encode.ts';
 import { packDigest, packTraffic, readModel, unpackDigest, unpackQuarantine } from './fields.ts';
+import { positionFrom } from './history.ts';
 import { modelRecord, type Reads } from './reads.ts';
 
 const REGISTER = registryScript('register');
@@ -157,16 +158,18 @@ export class Changes {
 
   restore(pages: AsyncIterable<readonly RegistryRecord[]>): Promise<Position> {
     return this.#calls.history.restore(async () => {
-      await this.#calls.restoring(RESTORE_BEGIN, []);
+      const name = randomBytes(8).toString('hex');
+      await this.#calls.leading(RESTORE_BEGIN, [name]);
       for await (const page of pages) {
         for (const records of inPieces(page)) {
           const tenants = records.filter((record): record is TenantState => record.kind === 'tenant');
           const models = records.filter((record): record is ModelState => record.kind === 'model');
-          await this.#calls.restoring(RESTORE_PUT, [encodeRecords(tenants, models)]);
+          const put = [name, encodeRecords(tenants, models)];
+          while ((await this.#calls.leading(RESTORE_PUT, put))[0] === 'more');
         }
       }
-      const name = randomBytes(8).toString('hex');
-      const { position } = await this.#calls.restoring(RESTORE_END, [name]);
+      const [history, revision] = await this.#calls.leading(RESTORE_END, [name]);
+      const position = positionFrom(history, revision);
       if (position === undefined) throw new Error('a history that has just begun is gone');
       return position;
     });

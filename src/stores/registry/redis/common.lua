@@ -1,5 +1,6 @@
 -- Stands before each of the registry's scripts. What is where, all below one hash tag and so in one slot:
---   meta      hash: history (absent: there is none), revision
+--   meta      hash: history (absent: there is none), revision, run (of the server that the history began in), and, while
+--             it is restored, next: the history that is to begin
 --   changes   stream: <revision>-0 with t (tenant) and m (model; absent: the tenant itself)
 --   tenants   sorted set, in order: "<tenant> <revision> <settings>", or "<tenant> <revision>" of one that was deleted
 --   n:<tenant>          sorted set of its models, in order
@@ -42,16 +43,33 @@ local function isLeader()
   return leader[1] == header.leader and leader[2] == header.term
 end
 
+-- Another one after every restart and failover. '' where it may not be asked for.
+local function serverRun()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+end
+
 -- Reads the header; returns why the change can't be, or nil.
 local function refusal()
   header = cjson.decode(ARGV[1])
-  local meta = redis.call('HMGET', META, 'history', 'revision')
+  local meta = redis.call('HMGET', META, 'history', 'revision', 'run')
   history, revision = meta[1], tonumber(meta[2] or 0)
   if not isLeader() then return { '', 'leader' } end
   if not history then return { '', 'none' } end
+  -- Revisions that followers have seen may be lost, and must not be used again.
+  if meta[3] ~= serverRun() then return { '', 'restarted' } end
   if not header.history then return nil end
   if header.history ~= history then return { '', 'other' } end
   if header.revision > revision then return { '', 'behind' } end
+  return nil
+end
+
+-- The same for a part of a restoration after its beginning: what was put before must be there still.
+local function restoringRefusal(name)
+  refusal()
+  local meta = redis.call('HMGET', META, 'next', 'run')
+  if not isLeader() then return { '', 'leader' } end
+  if meta[1] ~= name or meta[2] ~= serverRun() then return { '', 'interrupted' } end
   return nil
 end
 

@@ -3,20 +3,23 @@ import type { Fence } from '../../leader/leader.ts';
 import { unavailable } from '../../redis/failure.ts';
 import type { Position } from '../position.ts';
 
-export type Refused = 'leader' | 'none' | 'other' | 'behind';
+export type Refused = 'leader' | 'none' | 'other' | 'behind' | 'restarted' | 'interrupted';
 
 const REFUSALS: Readonly<Record<Refused, string>> = {
   leader: 'this manager does not lead, and only the one that leads changes the registry',
   none: 'it has no history: it is empty or being restored',
   other: 'it has another history than this manager knows, and is compared with the object store first',
   behind: 'it has lost changes that this manager knows, and gets them back first',
+  restarted:
+    'Redis was started anew, or another server has taken its place: it may have lost changes, and is compared with the object store first',
+  interrupted: 'Redis was emptied or started anew while the registry was being restored',
 };
 
 export interface HistoryDeps {
   /** What this process writes under; undefined: it doesn't lead. */
   readonly fence: () => Fence | undefined;
   /**
-   * Redis has no history, or another one, or has lost changes. Told each time that it is seen, before the call that saw
+   * Redis has no history, or another one, or has (or may have) lost changes. Told each time that it is seen, before the call that saw
    * it ends; who leads makes no change from then on until it has compared Redis with what was acknowledged.
    */
   readonly onWentBack: () => void;

@@ -43,7 +43,7 @@ export interface RedisRegistryDeps {
   /** What this process writes under; undefined: it doesn't lead, and changes nothing. */
   readonly fence: () => Fence | undefined;
   /**
-   * Redis has no history, or another one, or has lost changes. Told each time that it is seen, before the call that saw
+   * Redis has no history, or another one, or has (or may have) lost changes. Told each time that it is seen, before the call that saw
    * it ends; who leads makes no change from then on until it has compared Redis with what was acknowledged.
    */
   readonly onWentBack: () => void;
@@ -55,7 +55,8 @@ export interface RedisRegistryDeps {
  * The registry in Redis, for any number of processes. Every change is one script, which Redis runs as one atomic command:
  * it is there as a whole, with its revision and its entries in the log, or not at all. That takes all keys of an
  * installation in one slot, so on a Redis Cluster it works, and lives on one shard of it: revisions are one sequence,
- * and half a million models fit. A Redis that was never written to has no history; `restore` begins one.
+ * and half a million models fit. A Redis that was never written to has no history; `restore` begins one. After a restart
+ * or a failover nothing is changed until another history has begun: followers may know revisions that were lost.
  */
 export function openRedisRegistry(deps: RedisRegistryDeps): Registry {
   return new RedisRegistry(deps);
@@ -88,6 +89,9 @@ class RedisRegistry implements Registry {
 
   position() {
     return this.#calls.position();
+  }
+  isUnbroken() {
+    return this.#calls.isUnbroken();
   }
   register(registrations: readonly Registration[]) {
     return this.#commits.add(registrations);

@@ -1,11 +1,13 @@
 -- Puts whole tenants and models as they are, in the place of what has their names. Between restore-begin and restore-end.
--- ARGV[2]: JSON { values, tenants = { { tenant, revision, settings or '' (deleted) }, ... }, models = { { tenant, model,
+-- ARGV[2]: the name of the history that is to begin
+-- ARGV[3]: JSON { values, tenants = { { tenant, revision, settings or '' (deleted) }, ... }, models = { { tenant, model,
 --   revision, { field, value, ... } (all but those of versions), { { version, revision, quarantine or '',
 --   artifact as of register.lua }, ... } (none: deleted) }, ... } }
-refusal()
-if not isLeader() then return { '', 'leader' } end
-if history then return { '', 'other' } end
-local asked = cjson.decode(ARGV[2])
+-- Replies with 'ok', or 'more' (call again: a deleted tenant has models left, and Redis isn't to be held up for long)
+local refused = restoringRefusal(ARGV[2])
+if refused then return refused end
+local asked = cjson.decode(ARGV[3])
+local DROPPED_AT_ONCE, dropped = 500, 0
 for _, record in ipairs(asked.tenants) do
   local tenant, at, settings = unpack(record)
   revision = math.max(revision, at)
@@ -14,7 +16,11 @@ for _, record in ipairs(asked.tenants) do
   else
     putDeleted(tenant, at)
     for _, model in ipairs(redis.call('ZRANGE', modelsKey(tenant), 0, -1)) do
-      if tonumber(redis.call('HGET', modelKey(tenant, model), 'r')) < at then dropModel(tenant, model) end
+      if tonumber(redis.call('HGET', modelKey(tenant, model), 'r')) < at then
+        dropModel(tenant, model)
+        dropped = dropped + 1
+        if dropped == DROPPED_AT_ONCE then return { 'more' } end
+      end
     end
   end
 end
