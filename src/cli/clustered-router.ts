@@ -38,11 +38,17 @@ export class ClusteredRouter {
     return text ?? this.#metrics.metrics();
   }
 
+  /** It could not start: whoever started it says why. */
+  failed(error: Error): void {
+    // The channel to the other process would keep this one.
+    tell({ type: 'failed', message: error.message }, () => process.exit(1));
+  }
+
   async #answer(id: number): Promise<void> {
     tell({ type: 'metrics', id, metrics: await this.#metrics.getMetricsAsJSON() });
   }
 }
 
-function tell(message: RouterMessage): void {
-  if (cluster.worker?.isConnected() === true) process.send?.(message, undefined, undefined, () => undefined);
+function tell(message: RouterMessage, sent: () => void = () => undefined): void {
+  if (cluster.worker?.isConnected() === true) process.send?.(message, undefined, undefined, sent);
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { composeManager } from './compose/manager.ts';
-import { print } from './output.ts';
+import { print, warnIfOpen } from './output.ts';
 import type { ManagerCommandOptions } from './role-commands.ts';
 import { advertiseOf, fleetToken, managerIdOf, redisSettingsOf, s3SettingsOf } from './role-options.ts';
 import { serve, stopSignals } from './serve.ts';
@@ -22,7 +22,10 @@ export function manager(options: ManagerCommandOptions): Promise<number> {
   };
   return serve(
     () => composeManager(settings),
-    ({ origin }) => print(`Manager ${settings.id} listens on ${origin}. Ctrl-C stops it.`),
+    ({ origin }) => {
+      print(`Manager ${settings.id} listens on ${origin}. Ctrl-C stops it.`);
+      warnIfOpen(settings.host);
+    },
     stopSignals(),
   );
 }

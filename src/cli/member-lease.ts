@@ -65,6 +65,7 @@ export class MemberLease {
     const address = advertised(listensAt, this.#place.advertise);
     // The id belongs to one address at a time.
     if (address !== this.#address) await this.#leaveOnce();
+    if (over.signal.aborted) return;
     // It has just said that it is there, and it has nothing to do yet.
     const said = this.#announce(address, NO_LOAD);
     this.#renewing = said.then((isSaid) => this.#renew(listensAt, address, isSaid, over.signal));

@@ -15,6 +15,14 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
+/** There are no keys yet: whoever starts a server that others reach is told so. */
+export function warnIfOpen(host: string): void {
+  if (host === '127.0.0.1' || host === 'localhost' || host === '::1') return;
+  print(
+    'Anyone who reaches this address may read and change everything: put it behind something that checks.',
+  );
+}
+
 const UNITS: readonly (readonly [string, number])[] = [
   ['GiB', 1024 ** 3],
   ['MiB', 1024 ** 2],

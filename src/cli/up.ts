@@ -7,7 +7,7 @@ import { composeShared, type SharedSettings } from './compose/shared.ts';
 import { openDataDir } from './data-dir.ts';
 import { CliError, EXIT } from './exit.ts';
 import { defaultBudgetBytes, defaultLanes } from './machine.ts';
-import { formatBytes, print } from './output.ts';
+import { formatBytes, print, warnIfOpen } from './output.ts';
 import {
   ALL_ADDRESSES,
   advertiseOf,
@@ -103,11 +103,7 @@ function printBanner(settings: EmbeddedSettings, dataPath: string, origin: strin
     `${workers} workers of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${dataPath}`,
   );
   print(`Shoal listens on ${origin} (API at /docs, metrics at /metrics). Ctrl-C stops it.`);
-  if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1') {
-    print(
-      'Anyone who reaches this address may read and change everything: put it behind something that checks.',
-    );
-  }
+  warnIfOpen(host);
 }
 
 async function offerSamples(running: RunningMachine): Promise<void> {

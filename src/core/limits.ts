@@ -138,8 +138,9 @@ export const DEFAULT_LIMITS = {
   forwardConnectMs: 2_000,
   /** How long it may yet take to begin its answer once it leads no more. */
   forwardLostMs: 1_000,
-  /** Connections of one process to the leading manager. */
+  /** Connections of one process to the leading manager, and requests that use them or wait for one. */
   forwardConnections: 64,
+  forwardRequests: 1_024,
   /** How long a process that is told to stop goes on serving after it has said so; `shoal up` on embedded stores, which has nobody to tell, doesn't. */
   leaveMs: 3_000,
   /** A worker that wasn't announced for so long is out. */

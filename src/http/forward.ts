@@ -1,9 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { Readable } from 'node:stream';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent } from 'undici';
-import { ShoalError } from '../core/errors.ts';
+import { overloaded, ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
+import { discardBody } from './body.ts';
 
 /** Says that a request was passed on already: it must not go in circles while two managers take each other for the leader. */
 const FORWARDED = 'x-shoal-forwarded';
@@ -32,7 +33,10 @@ export interface ForwardOptions {
   readonly isForwarded: (request: FastifyRequest) => boolean;
   /** Resolves when this process knows what was just changed, or soon after if it doesn't. */
   readonly caughtUp: () => Promise<void>;
-  readonly limits: Pick<Limits, 'forwardMs' | 'forwardConnections' | 'forwardConnectMs' | 'forwardLostMs'>;
+  readonly limits: Pick<
+    Limits,
+    'forwardMs' | 'forwardConnections' | 'forwardRequests' | 'forwardConnectMs' | 'forwardLostMs'
+  >;
 }
 
 export interface Forwarder {
@@ -51,12 +55,16 @@ export function createForwarder(options: ForwardOptions): Forwarder {
     headersTimeout: limits.forwardMs,
     bodyTimeout: limits.forwardMs,
   });
+  let underWay = 0;
   return {
     async hook(request, reply) {
       if (!isForwarded(request)) return undefined;
       const address = leader();
       if (address === undefined) throw nobodyLeads('no manager leads just now');
       if (request.headers[FORWARDED] !== undefined) throw nobodyLeads('the lead is just changing hands');
+      if (underWay >= limits.forwardRequests) throw tooMany();
+      underWay++;
+      reply.raw.once('close', () => underWay--);
       const answer = await exchange(options, agent, address, request, reply);
       const isStream = answer.headers['content-type']?.includes('ndjson') === true;
       const isChange = request.method !== 'GET' && request.method !== 'HEAD' && answer.statusCode < 300;
@@ -86,15 +94,13 @@ async function exchange(
   const unwatch = watch(() => {
     if (leader() !== address) late ??= setTimeout(() => lost.abort(), limits.forwardLostMs);
   });
-  const hasBody =
-    raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
   try {
     return await agent.request({
       origin: address,
       path: request.url,
       method: request.method,
       headers: { ...passed(raw.headers), [FORWARDED]: '1', 'x-request-id': id },
-      body: hasBody ? raw : null,
+      body: bodyOf(raw),
       signal: AbortSignal.any([gone.signal, lost.signal]),
     });
   } catch (cause) {
@@ -106,6 +112,17 @@ async function exchange(
     unwatch();
     clearTimeout(late);
   }
+}
+
+/**
+ * What the call reads instead of the caller's own stream: a call that ends early destroys its body, and with that
+ * stream it would cut the caller's connection before the answer. What is left is read then, as after any refusal.
+ */
+function bodyOf(raw: IncomingMessage): Readable | null {
+  const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
+  if (length === undefined && coding === undefined) return null;
+  const body = raw.pipe(new PassThrough());
+  return body.once('close', () => discardBody(raw));
 }
 
 const NOT_SENT: ReadonlySet<string | undefined> = new Set([
@@ -137,6 +154,12 @@ function passed(headers: IncomingHttpHeaders): Record<string, string | string[]>
 async function* endingAfter(source: Readable, last: () => Promise<void>): AsyncGenerator<Buffer> {
   yield* source as AsyncIterable<Buffer>;
   await last();
+}
+
+function tooMany(): ShoalError {
+  const message =
+    'as many requests are on their way to the leading manager as may be (limit forwardRequests)';
+  return overloaded(message, 1_000);
 }
 
 function nobodyLeads(why: string): ShoalError {

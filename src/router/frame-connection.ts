@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { Client } from 'undici';
+import { LastingTrouble } from '../telemetry/lasting-trouble.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import { FRAME_PATH, FRAME_PROTOCOL } from '../wire/frames.ts';
 
@@ -26,6 +27,7 @@ export interface FrameConnectionDeps {
 export class FrameConnection {
   readonly #deps: FrameConnectionDeps;
   readonly #client: Client;
+  readonly #trouble: LastingTrouble;
   #socket: Duplex | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
@@ -33,6 +35,7 @@ export class FrameConnection {
 
   constructor(deps: FrameConnectionDeps) {
     this.#deps = deps;
+    this.#trouble = new LastingTrouble(deps.logger);
     this.#client = new Client(deps.address, {
       allowH2: false,
       connect: { timeout: deps.timeoutMs, noDelay: true, keepAlive: true },
@@ -65,6 +68,7 @@ export class FrameConnection {
     // A worker that takes connections only to drop them must not be asked again at once, for ever.
     socket.once('data', () => {
       this.#backoffMs = FIRST_BACKOFF_MS;
+      this.#trouble.over('a worker takes frame connections again');
     });
     let failure: Error | undefined;
     socket.on('error', (error) => {
@@ -91,12 +95,23 @@ export class FrameConnection {
   #retry(error: Error | undefined): void {
     if (this.#closed) return;
     const pauseMs = this.#backoffMs * (0.5 + this.#deps.random() / 2);
-    this.#deps.logger.info(
-      { err: error, address: this.#deps.address, pauseMs: Math.round(pauseMs) },
-      'no frame connection to a worker',
-    );
+    const { address, logger } = this.#deps;
+    logger.info({ err: error, address, pauseMs: Math.round(pauseMs) }, 'no frame connection to a worker');
+    // One that starts anew is mostly back before that.
+    if (this.#backoffMs === MAX_BACKOFF_MS)
+      this.#trouble.tell(`no frame connection to the worker at ${address}`, explained(error));
     this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
     this.#retryTimer.unref();
   }
+}
+
+/** What undici says of any answer but the one that was asked for. */
+const REFUSED = 'bad upgrade';
+
+function explained(error: Error | undefined): Error {
+  if (error === undefined) return new Error('it closes every one at once');
+  return error.message === REFUSED
+    ? new Error('it refuses them: look at its SHOAL_TOKEN, and at its version of Shoal', { cause: error })
+    : error;
 }

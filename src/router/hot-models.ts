@@ -128,8 +128,8 @@ export class HotModels {
 
   #decideOn(key: ModelKey, one: Watched, nowMs: number): void {
     const { limits } = this.#deps;
-    this.#dropLost(key, one);
     const order = this.#deps.orderOf(key);
+    this.#dropLost(key, one, order);
     const copies = Math.max(1, one.copies.size);
     const load: ModelLoad = {
       requestsPerSecond: one.perSecond,
@@ -157,10 +157,10 @@ export class HotModels {
     );
   }
 
-  /** Copies whose worker has gone, or may be another process by now. */
-  #dropLost(key: ModelKey, one: Watched): void {
+  /** Copies whose worker has gone, isn't in the shard any more, or may be another process by now. */
+  #dropLost(key: ModelKey, one: Watched, order: readonly Member[]): void {
     for (const [id, connectedAtMs] of one.copies) {
-      const client = this.#deps.fleet.client(id);
+      const client = order.some((member) => member.id === id) ? this.#deps.fleet.client(id) : undefined;
       if (client?.isConnected !== true || client.connectedAtMs !== connectedAtMs) one.copies.delete(id);
     }
     this.#keep(key, one);
@@ -175,16 +175,19 @@ export class HotModels {
   ): Promise<void> {
     const { control, limits, metrics, logger, now } = this.#deps;
     const well = order.flatMap(({ id }) => this.#wellClient(id) ?? []);
-    const home = one.copies.size === 0 ? well.shift() : undefined;
-    const next = well.find(({ member }) => !one.copies.has(member.id));
-    if (next === undefined) return;
+    const [home] = well;
+    const isOne = one.copies.size === 0;
+    const next = well.find((client) => (isOne ? client !== home : !one.copies.has(client.member.id)));
+    if (home === undefined || next === undefined) return;
     const { connectedAtMs, member } = next;
+    const homeSince = home.connectedAtMs;
     const sinceMs = now();
     // Nothing more is decided while it is being warmed.
     one.settling = Number.POSITIVE_INFINITY;
     try {
       await control.warmAhead(member, { key, residentBytes: one.residentBytes }, limits.warmMs);
-      if (home !== undefined) one.copies.set(home.member.id, home.connectedAtMs);
+      // Those that it had may be lost by now.
+      if (one.copies.size === 0) one.copies.set(home.member.id, homeSince);
       one.copies.set(member.id, connectedAtMs);
       this.#keep(key, one);
       metrics.copyChanges.inc({ outcome: 'grown' });
@@ -207,8 +210,7 @@ export class HotModels {
   /** The last of the order loses it; what is under way there ends there. */
   #shrink(key: ModelKey, one: Watched, order: readonly Member[], { reason }: CopiesDecision): void {
     const { metrics, logger, now } = this.#deps;
-    const placed = order.findLast(({ id }) => one.copies.has(id))?.id;
-    const [worker = ''] = placed === undefined ? one.copies.keys() : [placed];
+    const worker = order.findLast(({ id }) => one.copies.has(id))?.id ?? '';
     one.copies.delete(worker);
     this.#keep(key, one);
     one.calmSinceMs = now();

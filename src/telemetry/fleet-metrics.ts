@@ -3,10 +3,6 @@ import { request } from 'undici';
 
 const SCRAPE_TIMEOUT_MS = 1_000;
 
-interface MetricWithValues extends MetricObject {
-  values: { labels: Record<string, string | number> }[];
-}
-
 export interface ScrapeTarget {
   readonly id: string;
   readonly address: string;
@@ -38,8 +34,19 @@ async function scrapeWorker(worker: ScrapeTarget, token: string): Promise<Metric
     await body.dump();
     throw new Error(`worker ${worker.id} answered its scrape with ${statusCode}`);
   }
-  const metrics = (await body.json()) as MetricWithValues[];
-  for (const { values } of metrics)
-    for (const value of values) value.labels = { ...value.labels, worker: worker.id };
+  return labelled((await body.json()) as MetricObject[], { worker: worker.id });
+}
+
+interface MetricWithValues extends MetricObject {
+  values: { labels: Record<string, string | number> }[];
+}
+
+/** The same metrics, each series with these labels too: those of several processes must not be summed. */
+export function labelled(
+  metrics: MetricObject[],
+  labels: Readonly<Record<string, string | number>>,
+): MetricObject[] {
+  for (const { values } of metrics as MetricWithValues[])
+    for (const value of values) value.labels = { ...value.labels, ...labels };
   return metrics;
 }

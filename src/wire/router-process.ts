@@ -11,6 +11,8 @@ export type RouterCommand =
   | { readonly type: 'scraped'; readonly id: number; readonly text: string };
 
 export type RouterMessage =
+  /** It can't start, and ends. */
+  | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'scrape'; readonly id: number }
   /** The answer to `collect`. */
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: MetricObject[] };

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -6,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { errorBody, ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
+import { BearerToken } from '../wire/bearer.ts';
 import type { WarmRequest, WorkerState } from '../wire/control.ts';
 import { FRAME_PATH, FRAME_PROTOCOL, maxFrameBytes } from '../wire/frames.ts';
 import { parseModelKey } from '../wire/model-key.ts';
@@ -30,13 +30,13 @@ export interface WorkerServerOptions {
 /** A worker's one port: frames by upgrade, the control plane (wire/control.ts) as plain HTTP. */
 export class WorkerServer {
   readonly #options: WorkerServerOptions;
-  readonly #tokenHash: Buffer;
+  readonly #bearer: BearerToken;
   readonly #server: Server;
   readonly #connections = new Set<FrameConnection>();
 
   constructor(options: WorkerServerOptions) {
     this.#options = options;
-    this.#tokenHash = sha256(`Bearer ${options.token}`);
+    this.#bearer = new BearerToken(options.token);
     this.#server = createServer({ maxHeaderSize: options.limits.headerBytes }, (request, response) => {
       void this.#control(request, response);
     });
@@ -66,7 +66,8 @@ export class WorkerServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    if (!this.#isAuthorized(request)) return refuseUpgrade(socket, '401 Unauthorized');
+    if (!this.#bearer.accepts(request.headers.authorization))
+      return refuseUpgrade(socket, '401 Unauthorized');
     if (request.url !== FRAME_PATH) return refuseUpgrade(socket, '404 Not Found');
     if (request.headers.upgrade !== FRAME_PROTOCOL)
       return refuseUpgrade(socket, `426 Upgrade Required\r\nupgrade: ${FRAME_PROTOCOL}`);
@@ -88,7 +89,7 @@ export class WorkerServer {
 
   async #control(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      if (!this.#isAuthorized(request))
+      if (!this.#bearer.accepts(request.headers.authorization))
         throw new ShoalError('UNAUTHENTICATED', 'the bearer token is missing or wrong');
       send(response, 200, await this.#answer(request));
     } catch (error) {
@@ -109,11 +110,6 @@ export class WorkerServer {
     if (route === 'GET /metrics') return registry.getMetricsAsJSON();
     if (route === 'POST /warm') return host.warm(checkWarm(await readJson(request)));
     throw new ShoalError('ROUTE_NOT_FOUND', `a worker has no ${route}`);
-  }
-
-  #isAuthorized(request: IncomingMessage): boolean {
-    // Hashes are compared, so that neither content nor length shows in the time it takes.
-    return timingSafeEqual(sha256(request.headers.authorization ?? ''), this.#tokenHash);
   }
 }
 
@@ -169,8 +165,4 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     ...(status === 413 ? { connection: 'close' } : {}),
   });
   response.end(text);
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

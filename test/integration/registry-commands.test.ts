@@ -8,6 +8,7 @@ import type { Finding } from '../../src/manager/verify.ts';
 import type { ObjectStore } from '../../src/stores/objects/objects.ts';
 import { S3Calls } from '../../src/stores/objects/s3-calls.ts';
 import { S3Objects } from '../../src/stores/objects/s3-objects.ts';
+import { importRecords } from '../../src/stores/records/record-file.ts';
 import { RecordObjects } from '../../src/stores/records/records.ts';
 import { registration } from '../contract/registry-support.ts';
 import { artifactPath } from '../support/cases.ts';
@@ -89,13 +90,13 @@ describe('shoal registry', () => {
       ['{"format":"other"}\n', /no export/],
       [text.replace('"version":1}', '"version":2}'), /reads 1 only/],
     ];
-    for (const [content, message] of broken) {
-      const wrong = path.join(dir, 'wrong.ndjson');
-      await writeFile(wrong, content);
-      const refused = await run('import', wrong);
-      assert.equal(refused.code, 1, String(message));
-      assert.match(refused.stderr, message);
-    }
+    for (const [content, message] of broken)
+      await assert.rejects(readAll(importRecords(linesOf(content))), message);
+    const wrong = path.join(dir, 'wrong.ndjson');
+    await writeFile(wrong, `${lines.slice(0, -1).join('\n')}\n`);
+    const refused = await run('import', wrong);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /cut off/);
   });
 
   it('import names what the store lacks, or copies it, and registry and object store agree then', async () => {
@@ -137,10 +138,10 @@ describe('shoal registry', () => {
     const manager = new KeptRedis(redis.url, objects, 'leading', { ...DEFAULT_LIMITS });
     try {
       await manager.ready();
-      const rebuild = await run('rebuild');
+      const [rebuild, refused] = await Promise.all([run('rebuild'), run('import', file, '--merge')]);
       assert.equal(rebuild.code, 1);
       assert.match(rebuild.stderr, /manager leading .* leads .* by itself/);
-      const refused = await run('import', file, '--merge');
+      assert.equal(refused.code, 1);
       assert.match(refused.stderr, /manager leading .*stop all managers/);
       assert.deepEqual(await findings(), []);
     } finally {
@@ -239,3 +240,11 @@ describe('shoal registry', () => {
     assert.match(dry.stdout, /0 unreferenced/);
   });
 });
+
+async function* linesOf(text: string): AsyncGenerator<string> {
+  yield* text.replace(/\n$/, '').split('\n');
+}
+
+async function readAll(records: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of records);
+}

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -31,7 +38,7 @@ before(async () => {
     caughtUp: async () => {
       caughtUp++;
     },
-    limits: { ...DEFAULT_LIMITS, forwardLostMs: 10 },
+    limits: { ...DEFAULT_LIMITS, forwardLostMs: 10, forwardRequests: 4 },
   });
   follower = createHttpServer({
     limits: DEFAULT_LIMITS,
@@ -174,4 +181,72 @@ test('a leader that has lost the lead and does not answer is not waited for', as
   onLeader();
   assert.equal((await answer).status, 503);
   assert.match(await (await answer).text(), /lost the lead.*whether the change was made is not known/);
+});
+
+describe('whoever is still sending when the answer is there gets it, and may go on with the connection', () => {
+  const cases: readonly (readonly [string, number, () => void])[] = [
+    [
+      'the leader can not be reached',
+      503,
+      () => {
+        leaderAddress = 'http://127.0.0.1:1';
+      },
+    ],
+    [
+      'the leader dies',
+      503,
+      () => leading((request) => request.once('data', () => request.socket.destroy())),
+    ],
+    [
+      'the leader refuses early',
+      413,
+      () =>
+        leading((request, response) => {
+          request.once('data', () => response.writeHead(413, { 'content-length': '0' }).end());
+        }),
+    ],
+  ];
+  for (const [name, status, begin] of cases) {
+    it(name, async () => {
+      begin();
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const call = httpRequest(`${origin}/thing`, { method: 'PUT', agent });
+      call.write(Buffer.alloc(64 * 1024));
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        call.once('response', resolve).once('error', reject);
+      });
+      assert.equal(response.statusCode, status);
+      call.end(Buffer.alloc(1024 * 1024));
+      response.resume();
+      await new Promise((resolve) => response.once('end', resolve));
+      const next = httpRequest(`${origin}/here`, { agent });
+      next.end();
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        next.once('response', resolve).once('error', reject);
+      });
+      assert.equal(answer.statusCode, 200);
+      assert.ok(next.reusedSocket);
+      agent.destroy();
+    });
+  }
+});
+
+test('more requests than may wait for the leader are refused at once, and room comes back', async () => {
+  const waiting: ServerResponse[] = [];
+  const all = Promise.withResolvers<void>();
+  leading((_request, response) => {
+    waiting.push(response);
+    if (waiting.length === 4) all.resolve();
+  });
+  const put = () => fetch(`${origin}/thing`, { method: 'PUT', body: '{}' });
+  const first = Array.from({ length: 4 }, put);
+  await all.promise;
+  const refused = await put();
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('x-shoal-error'), 'OVERLOADED');
+  assert.equal(refused.headers.get('retry-after'), '1');
+  for (const response of waiting) response.end();
+  for (const answer of await Promise.all(first)) assert.equal(answer.status, 200);
+  leading((_request, response) => response.end());
+  assert.equal((await put()).status, 200);
 });
