@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Position } from '../stores/registry/position.ts';
 import { type Registry, RevisionGapError } from '../stores/registry/registry.ts';
 import type { Limits } from '../core/limits.ts';
+import { LastingTrouble } from '../telemetry/lasting-trouble.ts';
 import { pause } from './pause.ts';
 import type { RoutingTable, SnapshotLoad } from './routing-table.ts';
 
@@ -30,6 +31,7 @@ export class TableFollower {
   readonly #stopping = new AbortController();
   readonly #loaded = Promise.withResolvers<void>();
   readonly #done: Promise<unknown>;
+  readonly #trouble: LastingTrouble;
   readonly #waiters = new Set<{ readonly revision: number; readonly wake: () => void }>();
   #isReady = false;
   #inSyncAtMs: number;
@@ -37,6 +39,7 @@ export class TableFollower {
 
   constructor(deps: TableFollowerDeps) {
     this.#deps = deps;
+    this.#trouble = new LastingTrouble(deps.logger);
     this.#inSyncAtMs = deps.now();
     this.ready = this.#loaded.promise;
     // Nobody has to wait for it; whoever does still gets the rejection.
@@ -89,7 +92,8 @@ export class TableFollower {
       } catch (error) {
         if (signal.aborted) return;
         needsSnapshot ||= error instanceof RevisionGapError;
-        logger.warn({ err: error, revision: table.revision, needsSnapshot }, 'lost touch with the registry');
+        logger.debug({ err: error, revision: table.revision, needsSnapshot }, 'lost touch with the registry');
+        this.#trouble.tell('no touch with the registry; what the table knows is served', error);
       }
       await pause(this.#backoffMs * (0.5 + random() / 2), signal);
       this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
@@ -152,7 +156,9 @@ export class TableFollower {
         const position = await registry.position();
         if (position === undefined || position.history !== table.position?.history) continue;
         const { revision } = position;
-        if (before <= revision && revision <= table.revision) this.#inSyncAtMs = askedAtMs;
+        if (before > revision || revision > table.revision) continue;
+        this.#inSyncAtMs = askedAtMs;
+        this.#trouble.over('in step with the registry again');
       } catch (error) {
         logger.debug({ err: error }, 'the registry did not tell its position');
       }

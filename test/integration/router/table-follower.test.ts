@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { ShoalError } from '../../../src/core/errors.ts';
 import { RoutingTable } from '../../../src/router/routing-table.ts';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
@@ -15,6 +15,7 @@ import { registration } from '../../contract/registry-support.ts';
 import type { Registry, RoutingEntry } from '../../../src/stores/registry/registry.ts';
 import { routingState } from '../../support/routing-state.ts';
 import { ScriptedRegistry } from '../../support/scripted-registry.ts';
+import { until } from '../../support/until.ts';
 
 const model = (name: string, version: string) =>
   ({ kind: 'model', tenant: 'acme', model: name, state: routingState(version) }) as const;
@@ -48,14 +49,17 @@ class WatchedTable extends RoutingTable {
   }
 }
 
-function start(registry: Pick<Registry, 'position' | 'snapshot' | 'follow'>) {
+function start(
+  registry: Pick<Registry, 'position' | 'snapshot' | 'follow'>,
+  logger: Logger = pino({ level: 'silent' }),
+) {
   const table = new WatchedTable();
   let offsetMs = 0;
   const follower = new TableFollower({
     registry,
     table,
     limits: DEFAULT_LIMITS,
-    logger: pino({ level: 'silent' }),
+    logger,
     now: () => performance.now() + offsetMs,
     random: () => 0,
   });
@@ -106,6 +110,21 @@ describe('TableFollower', () => {
     await table.reached(2);
     assert.equal(table.stable('churn'), '2');
     assert.equal(registry.snapshots, 1, 'an outage is no gap');
+    await follower.stop();
+  });
+
+  it('says once that the registry is away, however often it tries, and that it is back', async () => {
+    const lines: { level: number; msg: string }[] = [];
+    const logger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
+    const at = (level: number) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
+    const registry = new ScriptedRegistry();
+    registry.break(new ShoalError('STORE_UNAVAILABLE', 'gone'));
+    const { follower } = start(registry, logger);
+    const tries = () => at(20).filter((msg) => msg === 'lost touch with the registry').length;
+    await until('it tried several times', () => tries() >= 4);
+    assert.deepEqual(at(40), ['no touch with the registry; what the table knows is served']);
+    registry.break(undefined);
+    await until('it says that it is back', () => at(30).includes('in step with the registry again'));
     await follower.stop();
   });
 
