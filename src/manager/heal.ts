@@ -74,10 +74,14 @@ export async function healRegistry(deps: HealDeps): Promise<Healed> {
   const { restore, write, wentBack } = comparison.end(position);
   for (const names of chunks(write)) await Promise.all(names.map((name) => writeRecord(deps, name)));
   const corrupt: string[] = [];
-  if (wentBack || !isUnbroken || restore.length > 0) {
+  const found = readable(deps, restore, corrupt);
+  const first = await found.next();
+  const mustBegin = wentBack || !isUnbroken;
+  // For what can't be read no other history has to begin, time and again.
+  if (mustBegin || first.done !== true) {
     const highest = Math.max(heads.highest, position?.revision ?? 0);
-    const floor = (wentBack || !isUnbroken) && highest > 0 ? highest + LOST_REVISIONS : 0;
-    position = await registry.restore(pages(deps, restore, floor, corrupt));
+    const floor = mustBegin && highest > 0 ? highest + LOST_REVISIONS : 0;
+    position = await registry.restore(pages(first, found, floor));
   }
   if (position === undefined) throw new Error('a registry without a history has not gone back');
   return { position, wentBack, restored: restore.length - corrupt.length, written: write.length, corrupt };
@@ -95,17 +99,20 @@ async function writeRecord({ registry, records }: HealDeps, { tenant, model }: N
   if (record !== undefined) await records.put(record);
 }
 
-async function* pages(
-  deps: HealDeps,
-  heads: readonly Head[],
-  floor: number,
-  corrupt: string[],
-): AsyncGenerator<readonly RegistryRecord[]> {
+type Records = AsyncGenerator<readonly RegistryRecord[], void>;
+
+async function* readable(deps: HealDeps, heads: readonly Head[], corrupt: string[]): Records {
   for (const some of chunks(heads)) {
     deps.signal.throwIfAborted();
     const read = await Promise.all(some.map((head) => fetchRecord(deps, head, corrupt)));
-    yield read.filter((record) => record !== undefined);
+    const records = read.filter((record) => record !== undefined);
+    if (records.length > 0) yield records;
   }
+}
+
+async function* pages(first: Awaited<ReturnType<Records['next']>>, rest: Records, floor: number): Records {
+  if (first.done !== true) yield first.value;
+  yield* rest;
   if (floor > 0) yield [tombstoneOf({ ...NOBODY, revision: floor, gone: true })];
 }
 

@@ -188,6 +188,7 @@ export class RegistryKeeper implements Changes {
   async #turns(): Promise<void> {
     const { limits, logger, random } = this.#deps;
     const { signal } = this.#stop;
+    const trouble = new LastingTrouble(logger);
     while (this.#turnAgain && !signal.aborted) {
       this.#turnAgain = false;
       if (this.#lead !== undefined) continue;
@@ -196,7 +197,7 @@ export class RegistryKeeper implements Changes {
         await this.#writer?.forget();
         await this.#takeOver();
       } catch (error) {
-        logger.warn({ err: error }, 'the registry could not be compared with the object store yet');
+        trouble.tell('the registry could not be compared with the object store yet', error);
         this.#turnAgain = true;
         const waitMs = limits.recordRetryMs * (0.5 + random() / 2);
         await sleep(waitMs, undefined, { signal }).catch(() => undefined);

@@ -227,6 +227,9 @@ test('a record that is damaged is named and left out, and the rest comes back', 
   await keep(anew).lead(2);
   assert.ok((await anew.record('acme', 'churn')) !== undefined);
   assert.equal(await anew.record('acme', 'ltv'), undefined);
+  const position = await anew.position();
+  await keep(anew).lead(3);
+  assert.deepEqual(await anew.position(), position, 'no other history begins for it');
 });
 
 test('after an orderly end the next leader begins at once; after any other it compares', async () => {

@@ -80,6 +80,22 @@ describe('what the registry has in Redis', { timeout: 60_000 }, () => {
     assert.equal(await redis.call('HLEN', (client) => client.hlen(redis.key('uses'))), 3);
   });
 
+  it('who had a strike long ago is not remembered for it', async () => {
+    const server = await made.start();
+    let now = Date.now();
+    const { registry, redis } = await made.leader(server.url, { nowMs: () => now });
+    await registry.register(['once', 'culprit'].map((model) => registration({ model })));
+    const { preparedDigest } = registration({}).artifact;
+    const of = (model: string) => ({ tenant: 'acme', model, version: '1' });
+    await registry.strike(of('once'), preparedDigest, 'crashed', 'a');
+    now += made.limits.strikeMs + 1;
+    await registry.strike(of('culprit'), preparedDigest, 'crashed', 'b');
+    const struck = () => redis.call('SMEMBERS', (client) => client.smembers(redis.key('struck')));
+    assert.equal((await struck()).length, 2);
+    assert.equal(await registry.withdrawStrikes(of('culprit'), 'b'), 0);
+    assert.deepEqual(await struck(), ['acme/culprit/1']);
+  });
+
   it('is packed: no field of a model is too long for it', async () => {
     const server = await made.start();
     const { registry, redis } = await made.leader(server.url);

@@ -124,7 +124,8 @@ export class Changes {
   }
 
   async withdrawStrikes({ tenant, model, version }: VersionId, crash: string): Promise<number> {
-    const { rest } = await this.#calls.change(WITHDRAW_STRIKES, [tenant, model, version, crash]);
+    const { strikeMs } = this.#limits;
+    const { rest } = await this.#calls.change(WITHDRAW_STRIKES, [tenant, model, version, crash, strikeMs]);
     return Number(rest[1]);
   }
 
