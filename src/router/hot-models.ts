@@ -18,6 +18,8 @@ const LEAST_PER_SECOND = 0.5;
 const FAR_BELOW = 1 / 16;
 /** So many decisions pass before a change shows in what is measured. */
 const SETTLE_DECISIONS = 2;
+/** And so many before a copy that could not be warmed is tried again: a worker without room has none at once. */
+const RETRY_DECISIONS = 15;
 
 export interface HotModelsDeps {
   readonly fleet: Pick<Fleet, 'client'>;
@@ -184,6 +186,7 @@ export class HotModels {
     const sinceMs = now();
     // Nothing more is decided while it is being warmed.
     one.settling = Number.POSITIVE_INFINITY;
+    let settling = SETTLE_DECISIONS;
     try {
       await control.warmAhead(member, { key, residentBytes: one.residentBytes }, limits.warmMs);
       // Those that it had may be lost by now.
@@ -197,6 +200,7 @@ export class HotModels {
         'a hot model has one more copy',
       );
     } catch (error) {
+      settling = RETRY_DECISIONS;
       metrics.copyChanges.inc({ outcome: 'failed' });
       logger.warn({ err: error, key, worker: member.id }, 'a hot model could not be given one more copy');
     }
@@ -204,7 +208,7 @@ export class HotModels {
     one.queueUs = 0;
     one.runUs = 0;
     one.calmSinceMs = now();
-    one.settling = SETTLE_DECISIONS;
+    one.settling = settling;
   }
 
   /** The last of the order loses it; what is under way there ends there. */

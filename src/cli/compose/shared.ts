@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client';
 import { createRouter } from '../../router/router.ts';
 import { redisAnnouncer } from '../../stores/members/redis-announcer.ts';
@@ -8,7 +7,7 @@ import type { S3Settings } from '../../wire/store-settings.ts';
 import { advertised } from '../member-lease.ts';
 import { PRODUCT_VERSION } from '../product-version.ts';
 import { strikeClient } from '../strike-client.ts';
-import { WorkerFleet, type WorkerTemplate } from '../worker-fleet.ts';
+import { WorkerFleet } from '../worker-fleet.ts';
 import { type EmbeddedSettings, type RunningMachine, workerIds } from './embedded.ts';
 import { openLedRegistry } from './led-registry.ts';
 import { openManagerPart } from './manager-part.ts';
@@ -16,6 +15,7 @@ import { openCandidate, openMeeting } from './meeting.ts';
 import { caughtUp } from './router.ts';
 import { Serving } from './serving.ts';
 import { openSharedObjects } from './shared-stores.ts';
+import { sharedWorker } from './shared-worker.ts';
 
 export interface SharedSettings extends Omit<EmbeddedSettings, 'cache'> {
   /** Its workers are `<id>-0`, `<id>-1` and so on. */
@@ -46,7 +46,7 @@ export async function composeShared(settings: SharedSettings): Promise<RunningMa
   const now = (): number => performance.now();
   const strike = strikeClient({ leader: candidate, token, limits, logger });
   const told = { members: redisAnnouncer(redis, limits), deaths: members, logger, metrics, strike, now };
-  const fleet = new WorkerFleet(templateOf(settings), told);
+  const fleet = new WorkerFleet(sharedWorker(settings, { port: 0, weight: 1 }), told);
   stack.defer(() => fleet.stop());
   const ids = workerIds(settings.id, settings.workers);
   const router = createRouter({
@@ -105,26 +105,4 @@ function targetsOf(fleet: WorkerFleet, ids: readonly string[]): ScrapeTarget[] {
     const address = fleet.address(id);
     return address === undefined ? [] : [{ id, address }];
   });
-}
-
-function templateOf(settings: SharedSettings): WorkerTemplate {
-  const { zone, host, advertise, token, lanes, budgetBytes, cacheBytes, data, s3, idleTtlMs } = settings;
-  const { limits, logLevel } = settings;
-  return {
-    zone,
-    weight: 1,
-    host,
-    port: 0,
-    ...(advertise === undefined ? {} : { advertise }),
-    token,
-    lanes,
-    budgetBytes,
-    stores: { kind: 's3', s3 },
-    cacheDir: path.join(data.dir, 'cache'),
-    cacheBytes,
-    journalDir: data.journalDir,
-    ...(idleTtlMs === undefined ? {} : { idleTtlMs }),
-    limits,
-    logLevel,
-  };
 }

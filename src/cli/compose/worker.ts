@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client';
 import { redisAnnouncer } from '../../stores/members/redis-announcer.ts';
 import type { RedisSettings } from '../../stores/redis/settings.ts';
@@ -6,10 +5,11 @@ import { scrapeFleet } from '../../telemetry/fleet-metrics.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
 import type { S3Settings } from '../../wire/store-settings.ts';
 import type { DataDir } from '../data-dir.ts';
-import { WorkerFleet, type WorkerTemplate } from '../worker-fleet.ts';
+import { WorkerFleet } from '../worker-fleet.ts';
 import { strikeClient } from '../strike-client.ts';
 import { openMeeting, watchLeader } from './meeting.ts';
 import { type Running, Serving, type ServingSettings } from './serving.ts';
+import { sharedWorker } from './shared-worker.ts';
 
 export interface WorkerSettings extends ServingSettings {
   readonly redis: RedisSettings;
@@ -42,7 +42,10 @@ export async function composeWorker(settings: WorkerSettings): Promise<Running> 
   const members = redisAnnouncer(meeting.redis, limits);
   const strike = strikeClient({ leader, token, limits, logger });
   const deps = { members, deaths: meeting.members, logger, metrics, strike, now: () => performance.now() };
-  const fleet = new WorkerFleet(templateOf(settings), deps);
+  const fleet = new WorkerFleet(
+    sharedWorker(settings, { port: settings.port, weight: settings.weight }),
+    deps,
+  );
   const serving = await Serving.open(
     { ...settings, port: opsPort },
     {
@@ -69,26 +72,4 @@ export async function composeWorker(settings: WorkerSettings): Promise<Running> 
 
 function targetsOf(id: string, address: string | undefined) {
   return address === undefined ? [] : [{ id, address }];
-}
-
-function templateOf(settings: WorkerSettings): WorkerTemplate {
-  const { zone, weight, host, port, advertise, token, lanes, budgetBytes, cacheBytes } = settings;
-  const { data, s3, idleTtlMs, limits, logLevel } = settings;
-  return {
-    zone,
-    weight,
-    host,
-    port,
-    ...(advertise === undefined ? {} : { advertise }),
-    token,
-    lanes,
-    budgetBytes,
-    stores: { kind: 's3', s3 },
-    cacheDir: path.join(data.dir, 'cache'),
-    cacheBytes,
-    journalDir: data.journalDir,
-    ...(idleTtlMs === undefined ? {} : { idleTtlMs }),
-    limits,
-    logLevel,
-  };
 }

@@ -18,7 +18,7 @@ function memberOf(id: string): Member {
 function world() {
   const state = { nowMs: 0, order: ['w1', 'w2', 'w3', 'w4'].map(memberOf), away: new Set<string>() };
   const warmed: string[] = [];
-  const warming: (() => void)[] = [];
+  const warming: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const client = (id: string) =>
     ({
       member: memberOf(id),
@@ -31,8 +31,8 @@ function world() {
     control: {
       warmAhead: ({ id }) => {
         warmed.push(id);
-        const { promise, resolve } = Promise.withResolvers<{ loaded: boolean }>();
-        warming.push(() => resolve({ loaded: true }));
+        const { promise, resolve, reject } = Promise.withResolvers<{ loaded: boolean }>();
+        warming.push({ resolve: () => resolve({ loaded: true }), reject });
         return promise;
       },
     },
@@ -58,10 +58,23 @@ function world() {
     }
   };
   const warm = async (): Promise<void> => {
-    warming.at(-1)?.();
+    warming.at(-1)?.resolve();
     await setImmediate();
   };
-  return { state, hot, warmed, decide, grow, warm, copies: () => [...(hot.copiesOf(KEY)?.keys() ?? [])] };
+  const fail = async (): Promise<void> => {
+    warming.at(-1)?.reject(new Error('no room'));
+    await setImmediate();
+  };
+  return {
+    state,
+    hot,
+    warmed,
+    decide,
+    grow,
+    warm,
+    fail,
+    copies: () => [...(hot.copiesOf(KEY)?.keys() ?? [])],
+  };
 }
 
 it('a copy on a worker that is out of the shard counts no more, and another takes its place', async (t) => {
@@ -93,4 +106,15 @@ it('a copy that was being warmed when the others were lost stands beside the fir
   assert.deepEqual(copies(), []);
   await warm();
   assert.deepEqual(copies(), ['w1', 'w3']);
+});
+
+it('a copy that could not be warmed is not tried again at once', async (t) => {
+  const { hot, warmed, decide, grow, fail } = world();
+  t.after(() => hot.stop());
+  await grow();
+  await fail();
+  for (let index = 0; index < 15; index++) await decide();
+  assert.deepEqual(warmed, ['w2']);
+  await decide();
+  assert.deepEqual(warmed, ['w2', 'w2']);
 });
