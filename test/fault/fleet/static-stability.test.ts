@@ -154,7 +154,8 @@ describe('a fleet under load', { timeout: 400_000 }, () => {
     underLoad(async () => {
       const added = await world.fleet.scale('worker', 3);
       await sleep(SHORT_MS);
-      for (const worker of [...added, world.fleet.workers[2]]) assert.equal(await worker?.stop(), 0);
+      const leaving = [...added, world.fleet.workers[2]];
+      assert.deepEqual(await Promise.all(leaving.map((worker) => worker?.stop())), [0, 0, 0, 0]);
       await world.fleet.workers[2]?.start();
     }));
 });
