@@ -8,6 +8,7 @@ import { Shards } from '../../chaos/shards.ts';
 import { type Entry, World } from '../../chaos/world.ts';
 import { addingModel } from '../../support/adding-model.ts';
 import { FLEET_LIMITS } from '../../support/fleet.ts';
+import type { FleetProcess } from '../../support/fleet-process.ts';
 import { until } from '../../support/until.ts';
 import { predict, WarmLoad } from '../../support/warm-load.ts';
 
@@ -154,8 +155,9 @@ describe('a fleet under load', { timeout: 400_000 }, () => {
     underLoad(async () => {
       const added = await world.fleet.scale('worker', 3);
       await sleep(SHORT_MS);
-      const leaving = [...added, world.fleet.workers[2]];
-      assert.deepEqual(await Promise.all(leaving.map((worker) => worker?.stop())), [0, 0, 0, 0]);
-      await world.fleet.workers[2]?.start();
+      const third = world.fleet.workers[2] as FleetProcess;
+      const codes = await Promise.all([...added, third].map((worker) => worker.stop()));
+      assert.deepEqual(codes, [0, 0, 0, 0]);
+      await third.start();
     }));
 });
