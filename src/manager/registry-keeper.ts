@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, type Registry as MetricsRegistry } from 'prom-client';
+import type { Registry as MetricsRegistry } from 'prom-client';
 import { ShoalError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Candidate } from '../stores/leader/leader.ts';
+import type { Candidate, StandingCandidate } from '../stores/leader/leader.ts';
 import { Watchers } from '../stores/members/watchers.ts';
 import type { Position } from '../stores/registry/position.ts';
 import type { Registry } from '../stores/registry/registry.ts';
@@ -14,9 +14,12 @@ import { RecordWriter } from '../stores/records/record-writer.ts';
 import { gauge } from '../telemetry/gauge.ts';
 import { LastingTrouble } from '../telemetry/lasting-trouble.ts';
 import { healRegistry } from './heal.ts';
+import { HealReport } from './heal-report.ts';
 
 export interface KeeperDeps {
-  readonly candidate: Candidate;
+  readonly candidate: Candidate & Pick<StandingCandidate, 'stepAside'>;
+  /** Throws when registry and records are not of one installation. */
+  readonly claim: () => Promise<void>;
   readonly records: RecordObjects;
   readonly limits: Pick<
     Limits,
@@ -29,6 +32,9 @@ export interface KeeperDeps {
   readonly random: () => number;
 }
 
+/** Two campaigns of each other manager, before this one asks for the lead again. */
+const ASIDE_LEASES = 2;
+
 /** The lead that changes are made under. */
 interface Lead {
   readonly term: number;
@@ -39,7 +45,7 @@ interface Lead {
  * Holds the registry and its records in the object store together, for a manager that may lead. How to put it together:
  *
  *     const records = new RecordObjects(objects, limits);
- *     const keeper = new RegistryKeeper({ candidate, records, limits, logger, metrics, now, random });
+ *     const keeper = new RegistryKeeper({ candidate, claim, records, limits, logger, metrics, now, random });
  *     const redisRegistry = openRedisRegistry({ redis, limits, fence: () => candidate.fence(),
  *                                               onWentBack: () => keeper.doubt() });
  *     const registry = keeper.keep(redisRegistry);   // what the manager's role gets; routers may read the other
@@ -52,7 +58,7 @@ interface Lead {
  */
 export class RegistryKeeper implements Changes {
   readonly #deps: KeeperDeps;
-  readonly #heals: Counter<'why'>;
+  readonly #report: HealReport;
   readonly #stop = new AbortController();
   readonly #watchers = new Watchers<undefined>();
   #registry: Registry | undefined;
@@ -68,6 +74,8 @@ export class RegistryKeeper implements Changes {
   #turning: Promise<void> | undefined;
   #turnAgain = false;
   #asking: Promise<void> | undefined;
+  /** Why it could not take over so far. */
+  #trouble: string | undefined;
   #underWay = 0;
   #idle: (() => void)[] = [];
   readonly #tidy: RecordTidy;
@@ -75,14 +83,7 @@ export class RegistryKeeper implements Changes {
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
     this.#tidy = new RecordTidy({ ...deps, signal: this.#stop.signal });
-    this.#heals = new Counter({
-      name: 'shoal_registry_heals_total',
-      help: 'Comparisons of registry and object store that found a difference: went_back (the registry had lost changes, and got them back) or lead (anything else, as a leader leaves it that dies).',
-      labelNames: ['why'],
-      registers: [deps.metrics],
-    });
-    // A counter that begins with its first event hides that one from alerts.
-    for (const why of ['lead', 'went_back'] as const) this.#heals.inc({ why }, 0);
+    this.#report = new HealReport(deps);
     gauge(deps.metrics, 'shoal_records_owed', 'Changes whose records the object store lacks.', () => {
       return this.#writer?.owed ?? 0;
     });
@@ -121,7 +122,8 @@ export class RegistryKeeper implements Changes {
     const term = this.#deps.candidate.fence()?.term;
     if (this.#stop.signal.aborted) return 'this manager is ending';
     if (term === undefined) return 'this manager does not lead';
-    if (this.#lead?.term !== term) return 'it is being compared with the object store first';
+    if (this.#lead?.term !== term)
+      return `it is being compared with the object store first${this.#trouble === undefined ? '' : ` (${this.#trouble})`}`;
     return this.#writer?.refusal();
   }
 
@@ -198,11 +200,21 @@ export class RegistryKeeper implements Changes {
         await this.#takeOver();
       } catch (error) {
         trouble.tell('the registry could not be compared with the object store yet', error);
+        this.#trouble = error instanceof ShoalError ? error.message : 'of a failure that its log has';
+        await this.#stepAside();
         this.#turnAgain = true;
         const waitMs = limits.recordRetryMs * (0.5 + random() / 2);
         await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  /** Who can't compare for a whole lease lets another try, who may reach the object store. */
+  async #stepAside(): Promise<void> {
+    const { candidate, limits, now } = this.#deps;
+    const leaseMs = limits.leaderLeaseMs;
+    if (candidate.fence() === undefined || now() - this.#ledSinceMs < leaseMs) return;
+    await candidate.stepAside(ASIDE_LEASES * leaseMs);
   }
 
   async #takeOver(): Promise<void> {
@@ -211,6 +223,7 @@ export class RegistryKeeper implements Changes {
     const registry = this.#registry;
     if (term === undefined || registry === undefined) return;
     const begunMs = now();
+    await this.#deps.claim();
     const left = await registry.position();
     const isUnbroken = await registry.isUnbroken();
     if ((await records.takeClean(left)) && left !== undefined && isUnbroken) {
@@ -222,26 +235,9 @@ export class RegistryKeeper implements Changes {
     const { signal } = this.#stop;
     const hasSeenChanges = this.#hasSeenChanges;
     const healed = await healRegistry({ registry, records, logger, othersEnded, signal, hasSeenChanges });
-    const { position, wentBack, restored, written, corrupt } = healed;
+    const { position, corrupt } = healed;
     this.#corrupt = corrupt.length;
-    const facts = {
-      term,
-      ...position,
-      restored,
-      written,
-      corrupt: corrupt.length,
-      ms: Math.round(now() - begunMs),
-    };
-    const hadLost = wentBack && restored > 0;
-    if (restored > 0 || written > 0) {
-      this.#heals.labels(hadLost ? 'went_back' : 'lead').inc();
-      logger.warn(
-        facts,
-        hadLost ? 'the registry had lost changes and got them back' : 'the registry was healed',
-      );
-    } else {
-      logger.info(facts, 'registry and object store agree');
-    }
+    this.#report.tell(healed, term, now() - begunMs);
     const after = await registry.position();
     // Whatever news came before this is over.
     if (after?.history !== position.history) throw new Error('the registry went back while it was compared');
@@ -253,6 +249,7 @@ export class RegistryKeeper implements Changes {
     if (this.#turnAgain) return;
     this.#writer?.begin(history);
     this.#lead = { term, floor: revision };
+    this.#trouble = undefined;
     this.#watchers.tell(undefined);
     this.#tidyInTime();
   }

@@ -6,6 +6,7 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { RegistryKeeper } from '../../src/manager/registry-keeper.ts';
 import type { ObjectStore } from '../../src/stores/objects/objects.ts';
+import { Installation } from '../../src/stores/records/installation.ts';
 import { RecordObjects } from '../../src/stores/records/records.ts';
 import type { RegistryRecord } from '../../src/stores/registry/records.ts';
 import type { Registry } from '../../src/stores/registry/registry.ts';
@@ -40,6 +41,7 @@ export class Kept {
     this.records = new RecordObjects(objects, limits);
     this.keeper = new RegistryKeeper({
       candidate: this.candidate,
+      claim: () => Promise.resolve(),
       records: this.records,
       limits,
       logger: pino({ level: 'silent' }),
@@ -101,7 +103,17 @@ export class KeptRedis {
     const now = (): number => performance.now();
     const candidate = redisCandidate({ redis, limits, logger, now, random: Math.random }, id);
     const records = new RecordObjects(objects, limits);
-    const deps = { candidate, records, limits, logger, metrics: this.metrics, now, random: Math.random };
+    const claim = (): Promise<void> => new Installation(redis, objects).claim();
+    const deps = {
+      candidate,
+      claim,
+      records,
+      limits,
+      logger,
+      metrics: this.metrics,
+      now,
+      random: Math.random,
+    };
     const keeper = new RegistryKeeper(deps);
     this.candidate = candidate;
     this.keeper = keeper;

@@ -1,9 +1,10 @@
 import { KnownLeader } from '../../src/stores/leader/known-leader.ts';
-import type { Candidate, Fence, Leader } from '../../src/stores/leader/leader.ts';
+import type { Candidate, Fence, Leader, StandingCandidate } from '../../src/stores/leader/leader.ts';
 
 /** A manager that leads when the test says so. */
-export class ToldCandidate implements Candidate {
+export class ToldCandidate implements Candidate, Pick<StandingCandidate, 'stepAside'> {
   readonly id = 'told';
+  stepsAside = 0;
   readonly #known = new KnownLeader();
 
   lead(term: number | undefined): void {
@@ -21,6 +22,12 @@ export class ToldCandidate implements Candidate {
 
   watch(onChange: (leader: Leader | undefined) => void): () => void {
     return this.#known.watch(onChange);
+  }
+
+  /** It leads no more; who tells it may let it lead again. */
+  async stepAside(): Promise<void> {
+    this.stepsAside++;
+    this.lead(undefined);
   }
 
   close(): Promise<void> {

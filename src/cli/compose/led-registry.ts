@@ -1,8 +1,10 @@
 import { RegistryKeeper } from '../../manager/registry-keeper.ts';
 import type { StandingCandidate } from '../../stores/leader/leader.ts';
+import { Installation } from '../../stores/records/installation.ts';
 import { RecordObjects } from '../../stores/records/records.ts';
 import { openRedisRegistry } from '../../stores/registry/redis/redis.ts';
 import type { Registry } from '../../stores/registry/registry.ts';
+import { gauge } from '../../telemetry/gauge.ts';
 import type { Meeting, MeetingSettings } from './meeting.ts';
 import type { SharedObjects } from './shared-stores.ts';
 
@@ -24,8 +26,10 @@ export function openLedRegistry(
 ): LedRegistry {
   const records = new RecordObjects(objects, limits);
   const now = (): number => performance.now();
+  const installation = new Installation(redis, objects);
   const keeper = new RegistryKeeper({
     candidate,
+    claim: () => installation.claim(),
     records,
     limits,
     logger,
@@ -33,6 +37,15 @@ export function openLedRegistry(
     now,
     random: Math.random,
   });
+  gauge(metrics, 'shoal_manager_leads', '1 while this manager leads and takes changes.', () =>
+    keeper.refusal() === undefined ? 1 : 0,
+  );
+  // One that stands by would be found wanting only when it leads.
+  installation
+    .check()
+    .catch((error: unknown) =>
+      logger.error({ err: error }, 'this manager could not take the lead as things are'),
+    );
   const onWentBack = (): void => keeper.doubt();
   const followed = openRedisRegistry({ redis, limits, fence: () => candidate.fence(), onWentBack });
   stack.defer(() => followed.close());

@@ -58,9 +58,6 @@ export function openCandidate(
   const candidate = redisCandidate(leaderDeps(meeting, limits, logger), id);
   stack.defer(() => candidate.close());
   tellLeader(metrics, candidate);
-  gauge(metrics, 'shoal_manager_leads', '1 while this manager may change the registry.', () =>
-    candidate.fence() === undefined ? 0 : 1,
-  );
   return candidate;
 }
 

@@ -38,7 +38,8 @@ export async function importRegistry(file: string, options: ImportOptions): Prom
   const contents: Contents =
     shared ??
     (await openDirectoryContents((place as Extract<typeof place, { kind: 'directory' }>).data, stack));
-  if (place.kind === 'redis') await takeLead(place, 'stop all managers for the time of the import');
+  if (shared !== undefined && place.kind === 'redis')
+    await takeLead(place, shared, 'stop all managers for the time of the import');
   const floor = await floorOf(place.registry, shared?.records, options.merge);
   await bringContents(needed, contents, options, stack);
   await place.registry.restore(pagesOf(file, floor));

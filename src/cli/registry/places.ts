@@ -10,14 +10,16 @@ import { openDirectoryArtifacts } from '../../stores/artifacts/directory.ts';
 import { openS3Artifacts } from '../../stores/artifacts/s3.ts';
 import type { StandingCandidate } from '../../stores/leader/leader.ts';
 import { redisCandidate } from '../../stores/leader/redis.ts';
+import type { ObjectStore } from '../../stores/objects/objects.ts';
 import { S3Calls } from '../../stores/objects/s3-calls.ts';
 import { S3Objects } from '../../stores/objects/s3-objects.ts';
 import { openPlanReader } from '../../stores/plans/plan-reader.ts';
 import type { PlanFetcher, PlanStore } from '../../stores/plans/plans.ts';
 import { type ObjectPlans, openPlanFetcher, openS3Plans } from '../../stores/plans/s3-plans.ts';
 import { openSqlitePlans } from '../../stores/plans/sqlite-plans.ts';
+import { Installation } from '../../stores/records/installation.ts';
 import { RecordObjects } from '../../stores/records/records.ts';
-import { connectRedis } from '../../stores/redis/connection.ts';
+import { connectRedis, type RedisConnection } from '../../stores/redis/connection.ts';
 import { isRedisUrl } from '../../stores/redis/settings.ts';
 import { openRedisRegistry } from '../../stores/registry/redis/redis.ts';
 import type { Registry } from '../../stores/registry/registry.ts';
@@ -36,6 +38,7 @@ const NO_ADDRESS = 'http://127.0.0.1:1';
 export interface RedisPlace {
   readonly kind: 'redis';
   readonly registry: Registry;
+  readonly redis: RedisConnection;
   readonly candidate: StandingCandidate;
   readonly logger: Logger;
 }
@@ -55,6 +58,7 @@ export interface Contents {
 }
 
 export interface SharedContents extends Contents {
+  readonly objects: ObjectStore;
   readonly plans: ObjectPlans;
   readonly records: RecordObjects;
 }
@@ -85,13 +89,19 @@ export function openRedisPlace(options: SharedStoreOptions, stack: AsyncDisposab
   const fence = () => candidate.fence();
   const registry = openRedisRegistry({ redis, limits, fence, onWentBack: () => undefined });
   stack.defer(() => registry.close());
-  return { kind: 'redis', registry, candidate, logger };
+  return { kind: 'redis', redis, registry, candidate, logger };
 }
 
 /** `instead`: what to do when a manager leads. */
-export async function takeLead({ candidate, registry }: RedisPlace, instead: string): Promise<void> {
+export async function takeLead(
+  { candidate, registry, redis }: RedisPlace,
+  { objects }: SharedContents,
+  instead: string,
+): Promise<void> {
   // Says at once, and in words, when Redis isn't there.
   await registry.position();
+  const installation = new Installation(redis, objects);
+  await installation.check();
   candidate.stand(NO_ADDRESS);
   const untilMs = performance.now() + DEFAULT_LIMITS.leaderLeaseMs * LEASES;
   while (candidate.fence() === undefined) {
@@ -104,6 +114,7 @@ export async function takeLead({ candidate, registry }: RedisPlace, instead: str
     }
     await sleep(LOOK_MS);
   }
+  await installation.claim();
 }
 
 export async function openSharedContents(
@@ -118,6 +129,7 @@ export async function openSharedContents(
   const plans = openS3Plans(objects);
   stack.defer(() => plans.close());
   return {
+    objects,
     artifacts,
     plans,
     fetcher: openPlanFetcher(objects),

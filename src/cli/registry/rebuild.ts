@@ -9,10 +9,12 @@ import { openRedisPlace, openSharedContents, takeLead } from './places.ts';
 /** `shoal registry rebuild`: a Redis that is empty, or has lost changes, gets all from the object store. */
 export async function rebuild(options: SharedStoreOptions & { json: boolean }): Promise<number> {
   await using stack = new AsyncDisposableStack();
-  const { records } = await openSharedContents(options, stack);
+  const shared = await openSharedContents(options, stack);
+  const { records } = shared;
   const place = openRedisPlace(options, stack);
   await takeLead(
     place,
+    shared,
     'it compares the registry with the object store by itself and restores what is missing, so nothing is to be rebuilt; shoal registry verify tells whether both agree',
   );
   const healed = await healRegistry({

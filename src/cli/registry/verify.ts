@@ -1,4 +1,5 @@
 import { verifyRegistry } from '../../manager/verify.ts';
+import { Installation } from '../../stores/records/installation.ts';
 import { EXIT } from '../exit.ts';
 import { print, table } from '../output.ts';
 import type { SharedStoreOptions } from '../role-options.ts';
@@ -8,7 +9,8 @@ import { openRedisPlace, openSharedContents } from './places.ts';
 export async function verify(options: SharedStoreOptions & { json: boolean }): Promise<number> {
   await using stack = new AsyncDisposableStack();
   const contents = await openSharedContents(options, stack);
-  const { registry } = openRedisPlace(options, stack);
+  const { registry, redis } = openRedisPlace(options, stack);
+  await new Installation(redis, contents.objects).check();
   const { records, findings } = await verifyRegistry({ registry, ...contents });
   if (options.json) {
     print(JSON.stringify({ records, findings }));

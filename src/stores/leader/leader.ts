@@ -30,6 +30,8 @@ export interface Candidate extends LeaderWatch {
 export interface StandingCandidate extends Candidate {
   /** From now on it asks for the lease; `address` is where others reach it. Until then nobody leads, as far as it knows. */
   stand(address: string): void;
+  /** Gives the lease back, and asks for it again only after so long: another may be able to do what this one can't. */
+  stepAside(forMs: number): Promise<void>;
   /** Gives the lease back and asks for it no more; it goes on telling who leads. */
   resign(): Promise<void>;
 }

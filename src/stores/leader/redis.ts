@@ -61,6 +61,8 @@ class RedisCandidate implements StandingCandidate {
   /** On our clock; counted from before Redis was asked, so that it is over here first. */
   #leadsUntilMs = Number.NEGATIVE_INFINITY;
   #steppingDown: NodeJS.Timeout | undefined;
+  /** It doesn't ask for the lease before. */
+  #asideUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: LeaderDeps, id: string) {
     this.id = id;
@@ -86,6 +88,11 @@ class RedisCandidate implements StandingCandidate {
     return this.#known.watch(onChange);
   }
 
+  async stepAside(forMs: number): Promise<void> {
+    this.#asideUntilMs = this.#deps.now() + forMs;
+    await this.#giveBack();
+  }
+
   async resign(): Promise<void> {
     await this.#withdraw();
     this.#loop = new Loop(this.#deps, () => look(this.#deps, this.#known));
@@ -97,11 +104,18 @@ class RedisCandidate implements StandingCandidate {
 
   async #withdraw(): Promise<void> {
     await this.#loop?.stop();
+    await this.#giveBack();
+  }
+
+  async #giveBack(): Promise<void> {
     clearTimeout(this.#steppingDown);
     const led = this.#known.current?.id === this.id;
     this.#leadsUntilMs = Number.NEGATIVE_INFINITY;
     this.#known.set(undefined);
-    if (!led) return;
+    if (led) await this.#release();
+  }
+
+  async #release(): Promise<void> {
     const { redis, logger } = this.#deps;
     await RELEASE.run(redis, [redis.key('leader'), redis.key('fleet')], [this.id]).catch((error: unknown) =>
       logger.warn({ err: error }, 'the lead could not be given back; it ends by itself'),
@@ -117,9 +131,15 @@ class RedisCandidate implements StandingCandidate {
     const { redis, limits, now } = this.#deps;
     const leaseMs = limits.leaderLeaseMs;
     const askedAtMs = now();
+    if (askedAtMs < this.#asideUntilMs) return look(this.#deps, this.#known);
     const keys = [redis.key('leader'), redis.key('term'), redis.key('fleet')];
     const reply = await CAMPAIGN.run(redis, keys, [this.id, address, leaseMs]);
     const [id, leaderAddress, term, leftMs] = reply as [string, string, number, number];
+    // It stepped aside while it asked.
+    if (id === this.id && askedAtMs < this.#asideUntilMs) {
+      await this.#release();
+      return leaseMs / RENEWALS;
+    }
     const leads = id === this.id;
     this.#leadsUntilMs = leads ? askedAtMs + leaseMs * (1 - MARGIN) : Number.NEGATIVE_INFINITY;
     clearTimeout(this.#steppingDown);

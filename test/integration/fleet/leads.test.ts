@@ -81,6 +81,34 @@ describe('several managers', { timeout: 120_000 }, () => {
     await leader.ready();
   });
 
+  it('one that can not reach the object store, or has another one, leaves the lead to who can', async () => {
+    await Promise.all(fleet.managers.map((manager) => manager.stop()));
+    for (const [env, reason] of [
+      [{ AWS_SECRET_ACCESS_KEY: 'wrong' }, /the secret key is wrong/],
+      [
+        { SHOAL_ARTIFACTS: `${fleet.env['SHOAL_ARTIFACTS']}-other` },
+        /objects are not there: look whether bucket/,
+      ],
+    ] as const) {
+      const wrong = await fleet.add('manager', { env });
+      await wrong.start();
+      await until('it says why it takes no changes', async () => {
+        const { status, body } = await put('elm');
+        assert.equal(status, 503);
+        return reason.test(JSON.stringify(body));
+      });
+      const [good] = fleet.managers as [FleetProcess];
+      await good.start();
+      await taken(`elm-${fleet.managers.length}`);
+      assert.equal(await leading(), good);
+      assert.match(wrong.log, reason);
+      await good.stop();
+      await wrong.kill();
+    }
+    await Promise.all(fleet.managers.slice(0, 2).map((manager) => manager.start()));
+    await leading();
+  });
+
   it('with none left changes wait for one, and one that comes is enough', async () => {
     await Promise.all(fleet.managers.map((manager) => manager.kill('SIGKILL')));
     const { status } = await put('nobody');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { ShoalError } from '../../../src/core/errors.ts';
 import type { RegistryRecord } from '../../../src/stores/registry/records.ts';
 import type { Registry } from '../../../src/stores/registry/registry.ts';
 import { registration } from '../../contract/registry-support.ts';
@@ -263,4 +264,19 @@ test('a store that is away holds up the takeover, which goes on when it is back'
   assert.match(kept.keeper.refusal() ?? '', /compared/);
   objects.before = () => undefined;
   await kept.ready();
+});
+
+test('who can not reach the object store for a lease says why, and steps aside for another', async () => {
+  const kept = keep();
+  objects.before = () => {
+    throw new ShoalError('STORE_UNAVAILABLE', 'the object store: the secret key is wrong');
+  };
+  kept.candidate.lead(1);
+  await until('it has tried', () => /first \(.*the secret key is wrong\)$/.test(kept.keeper.refusal() ?? ''));
+  await until('it has stepped aside', () => kept.candidate.stepsAside === 1);
+  assert.equal(kept.keeper.refusal(), 'this manager does not lead');
+  objects.before = () => undefined;
+  await kept.lead(2);
+  await kept.registry.putTenant('acme', {});
+  assert.equal(kept.candidate.stepsAside, 1);
 });
