@@ -5,7 +5,7 @@ export const EXIT = {
   refused: 1,
   /** The command line is wrong. */
   usage: 2,
-  /** The server can't be reached, or the connection was lost. */
+  /** The server or a store can't be reached, or the connection was lost. */
   unreachable: 3,
 } as const;
 

@@ -38,7 +38,8 @@ export async function run(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (!(error instanceof CliError) && !(error instanceof ShoalError)) throw error;
     process.stderr.write(`shoal: ${error.message}\n`);
-    return error instanceof CliError ? error.exitCode : EXIT.refused;
+    if (error instanceof CliError) return error.exitCode;
+    return error.code === 'STORE_UNAVAILABLE' ? EXIT.unreachable : EXIT.refused;
   }
 }
 
@@ -160,7 +161,7 @@ Examples:
   shoal traffic acme/churn --canary 8:5                5 % of the requests to version 8
   shoal router | worker | manager --help               one role of a fleet on Redis and S3
 
-Exit codes: 0 done, 1 refused or partly rejected, 2 wrong command line, 3 server not reached.`;
+Exit codes: 0 done, 1 refused or partly rejected, 2 wrong command line, 3 server or store not reached.`;
 
 const PUSH_HELP = `
 Examples:

@@ -6,6 +6,8 @@ import { composeEmbedded, type EmbeddedSettings, type RunningMachine } from './c
 import { composeShared, type SharedSettings } from './compose/shared.ts';
 import { openDataDir } from './data-dir.ts';
 import { CliError, EXIT } from './exit.ts';
+import { describeS3 } from '../stores/objects/s3-url.ts';
+import { describeRedis } from '../stores/redis/settings.ts';
 import { defaultBudgetBytes, defaultLanes } from './machine.ts';
 import { formatBytes, print, warnIfOpen } from './output.ts';
 import {
@@ -57,6 +59,9 @@ function upInFleet(settings: SharedSettings, options: UpCommandOptions): Promise
   return serve(
     () => composeShared(settings),
     async (running, stopped) => {
+      print(
+        `Part of the fleet that meets at ${describeRedis(settings.redis)}, with ${describeS3(settings.s3)}; its workers are ${settings.id}-0 and so on.`,
+      );
       printBanner(settings, options.data, running.origin);
       if (!options.samples) return;
       const offered = offerSamples(running).catch((error: unknown) =>
@@ -100,7 +105,7 @@ function fleetSettingsOf(options: UpCommandOptions): FleetSettings | undefined {
 function printBanner(settings: EmbeddedSettings, dataPath: string, origin: string): void {
   const { workers, lanes, budgetBytes, host } = settings;
   print(
-    `${workers} workers of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${dataPath}`,
+    `${workers} ${workers === 1 ? 'worker' : 'workers'} of ${lanes} ${lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(budgetBytes)}, data in ${dataPath}`,
   );
   print(`Shoal listens on ${origin} (API at /docs, metrics at /metrics). Ctrl-C stops it.`);
   warnIfOpen(host);

@@ -35,7 +35,7 @@ export async function worker(options: WorkerCommandOptions): Promise<number> {
       () => composeWorker(settings),
       ({ origin }) =>
         print(
-          `Worker ${settings.id} of ${settings.lanes} lanes and ${formatBytes(settings.budgetBytes)} runs; probes and metrics on ${origin}. Ctrl-C stops it.`,
+          `Worker ${settings.id} of ${settings.lanes} ${settings.lanes === 1 ? 'lane' : 'lanes'} and ${formatBytes(settings.budgetBytes)} runs; probes and metrics on ${origin}. Ctrl-C stops it.`,
         ),
       stopSignals(),
     );

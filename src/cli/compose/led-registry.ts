@@ -1,5 +1,8 @@
 import { RegistryKeeper } from '../../manager/registry-keeper.ts';
+import type { Logger } from 'pino';
 import type { StandingCandidate } from '../../stores/leader/leader.ts';
+import type { RedisConnection } from '../../stores/redis/connection.ts';
+import { evictionPolicy } from '../../stores/redis/eviction.ts';
 import { Installation } from '../../stores/records/installation.ts';
 import { RecordObjects } from '../../stores/records/records.ts';
 import { openRedisRegistry } from '../../stores/registry/redis/redis.ts';
@@ -40,16 +43,21 @@ export function openLedRegistry(
   gauge(metrics, 'shoal_manager_leads', '1 while this manager leads and takes changes.', () =>
     keeper.refusal() === undefined ? 1 : 0,
   );
-  // One that stands by would be found wanting only when it leads.
-  installation
-    .check()
-    .catch((error: unknown) =>
-      logger.error({ err: error }, 'this manager could not take the lead as things are'),
-    );
+  // What would only be found out in the lead is better said at once.
+  foresee(redis, installation, logger).catch((error: unknown) =>
+    logger.warn({ err: error }, 'this manager could not take the lead as things are'),
+  );
   const onWentBack = (): void => keeper.doubt();
   const followed = openRedisRegistry({ redis, limits, fence: () => candidate.fence(), onWentBack });
   stack.defer(() => followed.close());
   const registry = keeper.keep(followed);
   stack.defer(() => keeper.close());
   return { registry, followed, keeper };
+}
+
+async function foresee(redis: RedisConnection, installation: Installation, logger: Logger): Promise<void> {
+  const policy = await evictionPolicy(redis);
+  if (policy !== undefined)
+    logger.warn(`Redis throws away what it has when it is full (maxmemory-policy ${policy}): set noeviction`);
+  await installation.check();
 }

@@ -12,6 +12,8 @@ import type { S3Settings } from '../../wire/store-settings.ts';
 
 import type { Meeting, MeetingSettings } from './meeting.ts';
 
+const TOLD_EVERY_MS = 60_000;
+
 export interface SharedObjects {
   /** The installation's own. */
   readonly objects: ObjectStore;
@@ -42,10 +44,15 @@ export function openFollowedRegistry(
   { limits, logger }: MeetingSettings,
   stack: AsyncDisposableStack,
 ): Registry {
-  const onWentBack = (): void =>
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  // Found again at every call for as long as it lasts.
+  const onWentBack = (): void => {
+    if (performance.now() - toldAtMs < TOLD_EVERY_MS) return;
+    toldAtMs = performance.now();
     logger.warn(
       'the registry in Redis is empty, lost changes or has another history; the leading manager sees to it',
     );
+  };
   const registry = openRedisRegistry({ redis, limits, fence: () => undefined, onWentBack });
   stack.defer(() => registry.close());
   return registry;

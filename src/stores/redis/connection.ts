@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import type { Limits } from '../../core/limits.ts';
-import { redisFailure, unavailable } from './failure.ts';
+import { connectionTrouble, redisFailure, unavailable } from './failure.ts';
 import { describeRedis, type RedisSettings } from './settings.ts';
 
 export type RedisLimits = Pick<Limits, 'redisCallMs' | 'redisConnectMs' | 'redisRetryMs' | 'redisCalls'>;
@@ -31,7 +31,7 @@ export class RedisConnection {
     this.#where = describeRedis(settings);
     this.#redis = open(settings, limits, this.#callMs);
     this.#redis.on('error', (error: unknown) => {
-      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#lastError = connectionTrouble(error);
     });
     this.#redis.on('ready', () => {
       this.#lastError = '';

@@ -31,7 +31,16 @@ export function redisFailure(where: string, what: string, error: unknown): Error
     if (reason === undefined) return new Error(`${where}, ${what}: ${text}`);
     return unavailable(where, reason);
   }
-  return unavailable(where, text === '' ? 'the connection is lost' : text);
+  return unavailable(where, connectionTrouble(error));
+}
+
+/** What became of a connection, in words for someone who has to do something about it. */
+export function connectionTrouble(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const state = STATES[/^-?[A-Z]+/.exec(text)?.[0] ?? ''];
+  if (state !== undefined) return state;
+  const isLost = text === '' || (error instanceof Error && error.name === 'MaxRetriesPerRequestError');
+  return isLost ? 'the connection was lost' : text;
 }
 
 export function unavailable(where: string, why: string): ShoalError {

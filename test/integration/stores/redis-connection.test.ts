@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import { connectRedis, type RedisConnection } from '../../../src/stores/redis/connection.ts';
+import { evictionPolicy } from '../../../src/stores/redis/eviction.ts';
 import { RedisScript } from '../../../src/stores/redis/script.ts';
 import { parseRedisUrl } from '../../../src/stores/redis/settings.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -107,12 +108,27 @@ describe('a connection to Redis', { timeout: 60_000 }, () => {
       refused.call('PING', (redis) => redis.ping()),
       (error: Error & { code?: string }) => {
         assert.equal(error.code, 'STORE_UNAVAILABLE');
-        assert.match(error.message, /WRONGPASS/);
+        assert.match(error.message, /refuses the user or password/);
         assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /hush/);
         return true;
       },
     );
     refused.close();
+  });
+
+  it('says that a password is asked for', async () => {
+    const unknown = connectRedis(parseRedisUrl(server.url), limits);
+    await assert.rejects(
+      unknown.call('PING', (redis) => redis.ping()),
+      /asks for a password/,
+    );
+    unknown.close();
+  });
+
+  it('knows what Redis may throw away', async () => {
+    assert.equal(await evictionPolicy(connection), undefined);
+    await connection.call('CONFIG', (redis) => redis.config('SET', 'maxmemory-policy', 'allkeys-lru'));
+    assert.equal(await evictionPolicy(connection), 'allkeys-lru');
   });
 
   it('says that nobody listens', async () => {
