@@ -48,15 +48,13 @@ export class History {
   }
 
   registered({ tenant, number }: Registered): void {
-    this.#of(tenant).acknowledged.set(number, this.#now());
+    this.#of(tenant).acknowledged.add(number);
     this.acknowledged++;
   }
 
   /** A deletion is sent. */
   deleting({ tenant, number }: Registered): void {
-    const history = this.#of(tenant);
-    history.acknowledged.delete(number);
-    history.deleting.add(number);
+    this.#of(tenant).acknowledged.delete(number);
   }
 
   deleted({ tenant, number }: Registered): void {
@@ -66,7 +64,7 @@ export class History {
 
   /** Versions that must be there, oldest first. */
   present(tenant: string): number[] {
-    return [...this.#of(tenant).acknowledged.keys()];
+    return [...this.#of(tenant).acknowledged];
   }
 
   /** Versions that must not be there. */
@@ -75,7 +73,7 @@ export class History {
   }
 
   stable(tenant: string): number {
-    return Math.max(...this.#of(tenant).acknowledged.keys());
+    return Math.max(...this.#of(tenant).acknowledged);
   }
 
   answered(answer: Answer): void {
@@ -102,8 +100,8 @@ export class History {
 
 class TenantHistory {
   readonly begun = new Set<number>();
-  readonly acknowledged = new Map<number, number>();
-  readonly deleting = new Set<number>();
+  /** In the order in which they were. */
+  readonly acknowledged = new Set<number>();
   readonly deleted = new Set<number>();
   /** By router: versions that it was seen to have, growing, and when their answers were in. */
   readonly #seen = new Map<string, { number: number; atMs: number }[]>();

@@ -1,4 +1,5 @@
 import type { Rng } from '../../sim/workload/rng.ts';
+import { addedIn } from '../support/adding-model.ts';
 import { type Calls, isHonest } from './calls.ts';
 import type { History } from './history.ts';
 
@@ -40,10 +41,8 @@ export class Predictor {
     const reply = await calls.send('POST', `/v1/tenants/${tenant}/models/m:predict`, body);
     if (reply.status === 200) {
       this.#answers++;
-      const { version, predictions } = JSON.parse(reply.text) as Answered;
-      const [prediction] = predictions;
-      // One output alone is the prediction itself, several are an object of them.
-      const y = typeof prediction === 'object' ? prediction?.y : prediction;
+      const { version } = JSON.parse(reply.text) as { version: string };
+      const y = addedIn(reply.text);
       const worker = String(reply.headers['x-shoal-worker']);
       history.answered({ tenant, router, worker, version, x, y, sentAtMs });
       return;
@@ -53,9 +52,4 @@ export class Predictor {
     if (!isHonest(reply))
       history.violations.push(`a prediction of ${tenant} at ${router}: ${reply.status} ${reply.text}`);
   }
-}
-
-interface Answered {
-  readonly version: string;
-  readonly predictions: readonly (number | { readonly y: number } | undefined)[];
 }

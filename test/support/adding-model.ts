@@ -13,3 +13,10 @@ export function addingModel(number: number): Uint8Array {
     node: [node('Add', ['x', 'number'], ['y']), ...(session ? [node('Sin', ['x'], ['z'])] : [])],
   });
 }
+
+/** What one row of such a model was answered, by the text of a `:predict`; one output alone is the prediction itself. */
+export function addedIn(answer: string): unknown {
+  const { predictions } = JSON.parse(answer) as { predictions: (number | { y: number } | undefined)[] };
+  const [prediction] = predictions;
+  return typeof prediction === 'object' ? prediction.y : prediction;
+}

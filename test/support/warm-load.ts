@@ -11,7 +11,7 @@ export class WarmLoad {
   readonly #stop = { isOver: false };
   readonly #asking: Promise<unknown>;
 
-  /** `answerOf`: what is right for a path. */
+  /** `isRight`: whether a path was answered as it must be. */
   constructor(
     routers: readonly Entry[],
     paths: readonly string[],

@@ -6,7 +6,7 @@ import { befall } from '../../chaos/faults.ts';
 import type { FaultKind } from '../../chaos/plan.ts';
 import { Shards } from '../../chaos/shards.ts';
 import { type Entry, World } from '../../chaos/world.ts';
-import { addingModel } from '../../support/adding-model.ts';
+import { addedIn, addingModel } from '../../support/adding-model.ts';
 import { FLEET_LIMITS } from '../../support/fleet.ts';
 import type { FleetProcess } from '../../support/fleet-process.ts';
 import { until } from '../../support/until.ts';
@@ -45,8 +45,7 @@ describe('a fleet under load', { timeout: 400_000 }, () => {
 
   function isRight(path: string, { text }: Reply): boolean {
     const number = Number(/warm-(\d+)/.exec(path)?.[1]);
-    const [prediction] = (JSON.parse(text) as { predictions: (number | { y: number })[] }).predictions;
-    return (typeof prediction === 'object' ? prediction.y : prediction) === 1 + number;
+    return addedIn(text) === 1 + number;
   }
 
   async function allReady(): Promise<void> {
